@@ -1,0 +1,1 @@
+"""Get and keep API access on behalf of a business's clients."""
