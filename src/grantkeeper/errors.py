@@ -1,0 +1,169 @@
+"""Everything that can go wrong, named by who must act.
+
+GrantkeeperError
+|- ProviderUnavailable   wait       network, timeout, 5xx, 429; .retry_after, .sent
+|- ConsentRequired       the owner  dead or missing consent, missing scopes; .grant_id .reason .advice
+|  `- AccountMismatch    the owner  consented as another person than before; .expected .actual
+|- ConsentDenied         the owner  said no on the consent screen
+|- Misconfigured         you        the configuration, the key, the OAuth client: says what to change
+|  `- InvalidInput       you        a value that the calling program passed; also a ValueError
+|- BadCallback           nobody     state, iss or browser does not match: refused, nothing spent
+|- NotFound              you        no such grant, client or owner
+|- SealBroken            you        wrong key, or a row that somebody altered
+`- Conflict              nobody     somebody saved first; read again
+
+No message of any of them holds a token, a code, a state or a client secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from datetime import timedelta
+
+# What a provider says is shown to people and written to logs: long enough for Google's longest sentence, short
+# enough that a hostile answer cannot fill a screen or a log (facts: RFC 6749 5.2 sets no limit).
+WORDS_LIMIT = 300
+
+
+def printable(text: str, limit: int = WORDS_LIMIT) -> str:
+    """Return `text` without control, format and bidirectional characters, cut to `limit` characters.
+
+    Line breaks and terminal escapes would forge log lines, right-to-left overrides would forge what a person reads.
+    """
+    kept = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: limit * 4])
+    clean = " ".join("".join(kept).split())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderWords:
+    """The provider's own words for an error (RFC 6749 4.1.2.1 and 5.2), cleaned and cut, never HTML.
+
+    `subtype` is Google's `error_subtype` (facts: `invalid_rapt`, `rapt_required`).
+    """
+
+    error: str
+    description: str = ""
+    uri: str = ""
+    subtype: str = ""
+
+    def __post_init__(self) -> None:
+        """Clean each member: whoever builds one cannot forget it."""
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, printable(getattr(self, field.name)))
+
+    def __str__(self) -> str:
+        """Return `error: description`, or what there is of it."""
+        named = f"{self.error} ({self.subtype})" if self.subtype else self.error
+        return f"{named}: {self.description}" if self.description else named
+
+
+class GrantkeeperError(Exception):
+    """Base of every error that grantkeeper raises on purpose.
+
+    Attributes:
+        advice: one sentence that says what to do, or "".
+        provider: the provider's own words, when it said any.
+    """
+
+    advice: str
+    provider: ProviderWords | None
+
+    def __init__(self, message: str, *, advice: str = "", provider: ProviderWords | None = None) -> None:
+        super().__init__(message)
+        self.advice = advice
+        self.provider = provider
+
+    def __str__(self) -> str:
+        """Return the message, the provider's words and the advice, in this order."""
+        said = f" The provider said: {self.provider}." if self.provider else ""
+        return f"{self.args[0]}{said}{' ' + self.advice if self.advice else ''}"
+
+
+class ProviderUnavailable(GrantkeeperError):
+    """The provider could not be reached or is in trouble: wait and ask again.
+
+    Attributes:
+        retry_after: how long the provider asked us to wait, if it did (RFC 9110 10.2.3).
+        sent: False when the request surely never left, True when its outcome is unknown or it was answered.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        provider: ProviderWords | None = None,
+        retry_after: timedelta | None = None,
+        sent: bool = True,
+    ) -> None:
+        super().__init__(message, advice=advice, provider=provider)
+        self.retry_after = retry_after
+        self.sent = sent
+
+
+class ConsentRequired(GrantkeeperError):
+    """The owner has to consent (again).
+
+    Attributes:
+        grant_id: the grant in question, or None when there is none yet.
+        reason: a value of `grantkeeper.model.Reason`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        grant_id: str | None = None,
+        advice: str = "",
+        provider: ProviderWords | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice, provider=provider)
+        self.reason = reason
+        self.grant_id = grant_id
+
+
+class AccountMismatch(ConsentRequired):
+    """Somebody consented with another account than the one this owner had connected; nothing was changed.
+
+    Attributes:
+        expected: e-mail addresses (or subjects) of the connected accounts.
+        actual: e-mail address (or subject) of the account that consented now.
+    """
+
+    def __init__(
+        self, message: str, *, grant_id: str | None, expected: tuple[str, ...], actual: str, advice: str
+    ) -> None:
+        super().__init__(message, reason="other_account", grant_id=grant_id, advice=advice)
+        self.expected = expected
+        self.actual = actual
+
+
+class ConsentDenied(GrantkeeperError):
+    """The person said no on the consent screen (`access_denied`, RFC 6749 4.1.2.1); nothing was changed."""
+
+
+class Misconfigured(GrantkeeperError):
+    """The configuration, the key or the OAuth client's registration is wrong; the message says what to change."""
+
+
+class InvalidInput(Misconfigured, ValueError):
+    """A value that the calling program passed is not usable; the message names it and what is allowed."""
+
+
+class BadCallback(GrantkeeperError):
+    """The callback does not belong to this browser, this flow or this provider: refused, nothing was spent."""
+
+
+class NotFound(GrantkeeperError, LookupError):
+    """There is no such grant, OAuth client or owner."""
+
+
+class SealBroken(GrantkeeperError):
+    """A sealed value does not open: the key is another one, or somebody altered the row."""
+
+
+class Conflict(GrantkeeperError):
+    """Somebody saved first; read again."""
