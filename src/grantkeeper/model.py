@@ -81,7 +81,8 @@ class Reason(StrEnum):
     SCOPES_MISSING = "scopes_missing"
     """The person left a box unticked that a required scope needs."""
     REVOKED_OR_EXPIRED = "revoked_or_expired"
-    """The provider says that the refresh token is dead and not why: revoked, six months unused, pushed out by the cap."""
+    """The provider says that the refresh token is dead and not why: revoked, six months unused, pushed
+    out by the cap."""
     TESTING_EXPIRED = "testing_expired"
     """Seven days are over and the consent screen is still in Testing (Google)."""
     TIME_LIMIT_REACHED = "time_limit_reached"
@@ -107,7 +108,7 @@ class Reason(StrEnum):
 
 
 Rotation: TypeAlias = Literal["none", "grace", "strict", "unknown"]
-"""What a provider does with a refresh token that was used: keep it, keep it for a while, kill it at once, or nobody knows."""
+"""What a provider does with a used refresh token: keep it, keep it for a while, kill it at once, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,8 +238,8 @@ class AccessToken:
 class Revocation:
     """What `revoke` did.
 
-    `at_provider`: `revoked`; `kept` because `siblings` other grants of the same person live there; `pending` because the
-    provider could not be reached (the grant is unusable here at once; call revoke again, or let the worker).
+    `at_provider`: `revoked`; `kept` because `siblings` other grants of the same person live there; `pending` because
+    the provider could not be reached (the grant is unusable here at once; call revoke again, or let the worker).
     """
 
     grant: Grant
