@@ -1,0 +1,46 @@
+# Every command works on a fresh machine: what is missing is installed into .venv, from the hashed lock files.
+# `make` alone says what there is. PYTHON=python3.13 chooses the interpreter.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: help demo test test-slow check bench lock clean dev system
+
+BIN := .venv/bin
+INSTALL := bash requirements/install.sh
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+demo: ## start the emulator and a small agency site; prints one URL
+	@$(INSTALL) demo
+	@$(BIN)/grantkeeper demo $(ARGS)
+
+test: system check ## lint, format, types and every test but the slow ones; installs what they need
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: system dev ## the tests that are slow by nature
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: dev ## lint, format and types only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: system ## speed beside its peers, as ratios of one run; ARGS=--quick for a short one
+	@$(INSTALL) bench
+	@.venv-bench/bin/python -m bench $(ARGS)
+
+lock: ## resolve every dependency anew and write the hashes
+	@bash requirements/lock.sh
+
+clean: ## remove everything that was made here
+	@rm -rf .venv .venv-bench .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .playwright build dist var
+	@find src tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+dev:
+	@$(INSTALL) dev
+
+system:
+	@bash requirements/system.sh

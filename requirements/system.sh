@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The tests use a real PostgreSQL server and a real browser: installs what of the two is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=requirements/common.sh
+. requirements/common.sh
+
+have_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+have_chromium() { command -v chromium >/dev/null; }
+
+missing=()
+have_postgres || missing+=(postgresql)
+have_chromium || missing+=(chromium fonts-liberation) # a page without a font has no text
+[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+have_postgres || fail "initdb was not found: please install PostgreSQL's server"
+have_chromium || fail "chromium was not found: please install it"
