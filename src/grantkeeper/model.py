@@ -132,6 +132,12 @@ class Provider:
     revocation_endpoint: str | None = None
     userinfo_endpoint: str | None = None
     jwks_uri: str | None = None
+    title: str = ""
+    """What people call it (`Google`); `name` when empty."""
+    manage_url: str | None = None
+    """The provider's own page where people see and end the access they gave."""
+    scope_words: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Scope -> what it lets the application do, in a few words for people."""
     issuer_aliases: tuple[str, ...] = ()
     """Other values of `iss` that its id_tokens may carry (Google: `accounts.google.com`)."""
     id_token_algorithms: tuple[str, ...] = ("RS256",)
