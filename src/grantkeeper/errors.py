@@ -2,6 +2,7 @@
 
 GrantkeeperError
 |- ProviderUnavailable   wait       network, timeout, 5xx, 429; .retry_after, .sent
+|- DatabaseUnavailable   wait       the database is unreachable, locked, full or failing over
 |- ConsentRequired       the owner  dead or missing consent, missing scopes; .grant_id .reason .advice
 |  `- AccountMismatch    the owner  consented as another person than before; .expected .actual
 |- ConsentDenied         the owner  said no on the consent screen
@@ -101,6 +102,13 @@ class ProviderUnavailable(GrantkeeperError):
         super().__init__(message, advice=advice, provider=provider)
         self.retry_after = retry_after
         self.sent = sent
+
+
+class DatabaseUnavailable(GrantkeeperError):
+    """The database could not be reached, is locked, full or failing over: wait and ask again.
+
+    Whether a write that was under way took effect is unknown: read again.
+    """
 
 
 class ConsentRequired(GrantkeeperError):

@@ -1,0 +1,5 @@
+"""The business's own database: SQLite, or PostgreSQL by URL."""
+
+from .store import SqlStore
+
+__all__ = ["SqlStore"]

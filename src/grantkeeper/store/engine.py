@@ -1,0 +1,137 @@
+"""From a URL to an engine that behaves the same on every database: autocommit, and transactions begun aloud."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import Misconfigured
+from .failures import RUN_INIT
+
+BUSY_SECONDS: Final = 10.0
+"""How long a writer waits for another one: far longer than any of our transactions."""
+
+CONNECT_SECONDS: Final = 5
+POOL_SECONDS: Final = 10.0
+
+_FORMS: Final = "Use sqlite:///file, sqlite:////absolute/file or postgresql://user@host/database."
+_SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRESQL: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+
+def engine_for(text: str) -> Engine:
+    """Return the engine of a database URL; nothing is connected yet.
+
+    Raises:
+        Misconfigured: the URL cannot be read, its kind is unknown or its driver is not installed.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise Misconfigured("The database URL cannot be read.", advice=_FORMS) from None
+    if url.drivername in _SQLITE:
+        return _begun_aloud(_sqlite(url), "BEGIN IMMEDIATE")
+    if url.drivername in _POSTGRESQL:
+        return _begun_aloud(_postgresql(url), "BEGIN")
+    raise Misconfigured(f"The database URL begins with {url.drivername!r}, which is not known.", advice=_FORMS)
+
+
+def create_file(engine: Engine) -> None:
+    """Create SQLite's file, readable by its owner only; a file that exists is not touched, not even opened.
+
+    (Closing a second descriptor of an SQLite file drops the locks of this process: sqlite.org/howtocorrupt.html 2.2.)
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    path = sqlite_file(engine.url)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be created: {error.strerror}.") from None
+
+
+def sqlite_file(url: URL) -> Path:
+    """Return the file that an SQLite URL names."""
+    return Path(url.database or "")
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite keeps a WAL database whole under several processes.
+
+    Source: sqlite.org/wal.html#walresetbug: wrong from 3.7.0 to 3.51.2; 3.52.0 was withdrawn (R-47).
+    """
+    return version >= (3, 51, 3) and version[:2] != (3, 52)
+
+
+def _begun_aloud(engine: Engine, begin: str) -> Engine:
+    """Let `engine.execution_options(writing=True)` begin transactions with `begin`; else each statement is its own."""
+
+    def on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writing"):
+            connection.exec_driver_sql(begin)
+
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.query or url.host or url.database in {None, "", ":memory:"}:
+        raise Misconfigured("The SQLite URL must name a file and nothing else.", advice=_FORMS)
+    path = sqlite_file(url)
+
+    def connect() -> sqlite3.Connection:
+        return _opened(path)
+
+    return create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        creator=connect,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_timeout=POOL_SECONDS,
+    )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise Misconfigured(f"There is no database {path}.", advice=RUN_INIT)
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # FULL: with less, the last commits may be gone after a power cut, and a rotated refresh token with them (R-44).
+    wal = wal_is_safe(sqlite3.sqlite_version_info)
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        import psycopg  # noqa: F401 - only who uses PostgreSQL has it
+    except ImportError:
+        raise Misconfigured(
+            "The driver for PostgreSQL is not installed.", advice="Run `pip install 'grantkeeper[postgres]'`."
+        ) from None
+    # A transaction-pooling proxy may answer each statement from another server: nothing prepared stays there.
+    arguments: dict[str, Any] = {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args=arguments,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_timeout=POOL_SECONDS,
+    )

@@ -1,0 +1,1 @@
+"""Alembic's environment: how the schema came to be what it is."""

@@ -1,0 +1,176 @@
+"""Values to columns and back. A database's row is a plain tuple in the order of the columns named here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ..errors import InvalidInput
+from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
+from . import tables
+
+GRANT_COLUMNS: Final = tuple(tables.grant.columns)[:20]
+FLOW_COLUMNS: Final = tuple(tables.flow.columns)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_STATUSES: Final = {str(status): status for status in GrantStatus}
+_REASONS: Final = {str(reason): reason for reason in Reason}
+
+
+def instant(at: datetime) -> int:
+    """Return microseconds since 1970 UTC, exactly; `at` is aware."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def grant_values(row: GrantRow) -> dict[str, Any]:
+    """Return the columns of a grant.
+
+    Raises:
+        InvalidInput: a text is longer than its column or cannot be stored.
+    """
+    grant, sealed = row.grant, row.sealed
+    values = {
+        "id": grant.id,
+        "owner": grant.owner,
+        "client": grant.client,
+        "issuer": grant.issuer,
+        "subject": grant.subject,
+        "email": grant.email,
+        "status": str(grant.status),
+        "reason": str(grant.reason),
+        "scopes": _scope_text(grant.scopes),
+        "missing": _scope_text(grant.missing),
+        "extra": _scope_text(grant.extra),
+        "expires_at": _or_none(grant.expires_at),
+        "ends_at": _or_none(grant.ends_at),
+        "created_at": instant(grant.created_at),
+        "updated_at": instant(grant.updated_at),
+        "used_at": _or_none(grant.used_at),
+        "version": grant.version,
+        "generation": row.generation,
+        "data_key": sealed.key if sealed else None,
+        "sealed": sealed.data if sealed else None,
+    }
+    return checked(values, _TEXT_LIMITS)
+
+
+def grant_row(columns: Sequence[Any]) -> GrantRow:
+    """Return the row whose GRANT_COLUMNS these are."""
+    (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
+    (expires, ends, created, updated, used, version, generation, key, data) = columns[11:]
+    grant = Grant(
+        id=ident,
+        owner=owner,
+        client=client,
+        issuer=issuer,
+        subject=subject,
+        email=email,
+        status=_STATUSES[status],
+        reason=_REASONS[reason],
+        scopes=frozenset(scopes.split()),
+        missing=frozenset(missing.split()),
+        extra=frozenset(extra.split()),
+        expires_at=_moment(expires),
+        ends_at=_moment(ends),
+        created_at=_EPOCH + timedelta(microseconds=created),
+        updated_at=_EPOCH + timedelta(microseconds=updated),
+        used_at=_moment(used),
+        version=version,
+    )
+    return GrantRow(grant=grant, generation=generation, sealed=_sealed(key, data))
+
+
+def flow_values(flow: FlowRow) -> dict[str, Any]:
+    """Return the columns of a flow.
+
+    Raises:
+        InvalidInput: a text is longer than its column or cannot be stored.
+    """
+    values = {
+        "state_hash": flow.state_hash,
+        "browser_hash": flow.browser_hash,
+        "owner": flow.owner,
+        "client": flow.client,
+        "redirect_uri": flow.redirect_uri,
+        "data_key": flow.sealed.key if flow.sealed else None,
+        "sealed": flow.sealed.data if flow.sealed else None,
+        "expires_at": instant(flow.expires_at),
+        "grant_id": flow.grant_id,
+        "other_account": flow.other_account,
+        "forced_consent": flow.forced_consent,
+        "consumed_at": _or_none(flow.consumed_at),
+        "outcome": flow.outcome,
+        "result_grant_id": flow.result_grant_id,
+    }
+    return checked(values, _TEXT_LIMITS)
+
+
+def flow_row(columns: Sequence[Any]) -> FlowRow:
+    """Return the flow whose FLOW_COLUMNS these are."""
+    (state, browser, owner, client, redirect_uri, key, data, expires) = columns[:8]
+    (grant_id, other_account, forced, consumed, outcome, result_grant_id) = columns[8:]
+    return FlowRow(
+        state_hash=state,
+        browser_hash=browser,
+        owner=owner,
+        client=client,
+        redirect_uri=redirect_uri,
+        sealed=_sealed(key, data),
+        expires_at=_EPOCH + timedelta(microseconds=expires),
+        grant_id=grant_id,
+        other_account=other_account,
+        forced_consent=bool(forced),
+        consumed_at=_moment(consumed),
+        outcome=outcome,
+        result_grant_id=result_grant_id,
+    )
+
+
+_TEXT_LIMITS: Final[Mapping[str, int]] = {
+    "id": tables.ID_LENGTH,
+    "state_hash": tables.ID_LENGTH,
+    "browser_hash": tables.ID_LENGTH,
+    "grant_id": tables.ID_LENGTH,
+    "result_grant_id": tables.ID_LENGTH,
+    "owner": tables.OWNER_LENGTH,
+    "client": tables.CLIENT_LENGTH,
+    "issuer": tables.ISSUER_LENGTH,
+    "subject": tables.SUBJECT_LENGTH,
+    "email": tables.EMAIL_LENGTH,
+}
+
+
+def checked(values: dict[str, Any], limits: Mapping[str, int]) -> dict[str, Any]:
+    """Return `values` when every text fits every database, which by themselves differ (SQLite checks no length).
+
+    Raises:
+        InvalidInput: a text is too long, or holds a NUL or half a surrogate pair, which PostgreSQL cannot keep.
+    """
+    for name, limit in limits.items():
+        text = values.get(name)
+        if text is None:
+            continue
+        if len(text) > limit:
+            raise InvalidInput(f"{name} is longer than {limit} characters.")
+        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+            raise InvalidInput(f"{name} holds a character that cannot be stored.")
+    return values
+
+
+def _scope_text(scopes: frozenset[str]) -> str:
+    """Return scopes as RFC 6749 3.3 writes them, in a stable order; none of them holds a space."""
+    return " ".join(sorted(scopes))
+
+
+def _or_none(at: datetime | None) -> int | None:
+    return None if at is None else instant(at)
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _sealed(key: bytes | None, data: bytes | None) -> Sealed | None:
+    return None if key is None or data is None else Sealed(key=key, data=data)

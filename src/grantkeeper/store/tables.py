@@ -1,0 +1,88 @@
+"""The tables, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallInteger, String, Table, UniqueConstraint
+
+from .columns import INSTANT, LONG, SEALED, exact
+
+REVISIONS: Final = ("0001",)
+"""The schema's revisions that this code knows, oldest first; it runs on the last."""
+
+PREFIX: Final = "grantkeeper_"
+"""Every table's name begins so: they may live beside the application's own."""
+
+VERSION_TABLE: Final = PREFIX + "alembic_version"
+
+OWNER_LENGTH: Final = 255
+CLIENT_LENGTH: Final = 100
+ISSUER_LENGTH: Final = 255
+SUBJECT_LENGTH: Final = 255  # OpenID Connect Core 2
+EMAIL_LENGTH: Final = 320  # RFC 3696 errata 1690: 64 and 255 and the sign between
+ID_LENGTH: Final = 64  # SHA-256 in hex, and room for any random id
+WORD_LENGTH: Final = 64  # values of our own enumerations
+
+metadata: Final = MetaData()
+
+installation: Final = Table(
+    PREFIX + "installation",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),  # always 1: two rows cannot be
+    Column("id", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+grant: Final = Table(
+    PREFIX + "grant",
+    metadata,
+    Column("id", exact(ID_LENGTH, ascii_only=True), primary_key=True),
+    Column("owner", exact(OWNER_LENGTH), nullable=False),
+    Column("client", exact(CLIENT_LENGTH), nullable=False),
+    Column("issuer", exact(ISSUER_LENGTH, ascii_only=True), nullable=False),
+    Column("subject", exact(SUBJECT_LENGTH, ascii_only=True), nullable=False),
+    Column("email", exact(EMAIL_LENGTH), nullable=False),
+    Column("status", String(WORD_LENGTH), nullable=False),
+    Column("reason", String(WORD_LENGTH), nullable=False),
+    Column("scopes", LONG, nullable=False),
+    Column("missing", LONG, nullable=False),
+    Column("extra", LONG, nullable=False),
+    Column("expires_at", INSTANT),
+    Column("ends_at", INSTANT),
+    Column("created_at", INSTANT, nullable=False),
+    Column("updated_at", INSTANT, nullable=False),
+    Column("used_at", INSTANT),
+    Column("version", BigInteger, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("data_key", SEALED),
+    Column("sealed", SEALED),
+    # What follows is for renewal by several processes; a GrantRow does not carry it and saving one leaves it alone.
+    Column("due_at", INSTANT),
+    Column("checked_at", INSTANT),
+    Column("lease_owner", String(WORD_LENGTH)),
+    Column("lease_until", INSTANT),
+    UniqueConstraint("owner", "client", "issuer", "subject", name=PREFIX + "grant_identity"),
+    Index(PREFIX + "grant_due", "due_at"),
+    Index(PREFIX + "grant_person", "issuer", "subject"),
+)
+
+flow: Final = Table(
+    PREFIX + "flow",
+    metadata,
+    Column("state_hash", exact(ID_LENGTH, ascii_only=True), primary_key=True),
+    Column("browser_hash", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Column("owner", exact(OWNER_LENGTH), nullable=False),
+    Column("client", exact(CLIENT_LENGTH), nullable=False),
+    Column("redirect_uri", LONG, nullable=False),
+    Column("data_key", SEALED),
+    Column("sealed", SEALED),
+    Column("expires_at", INSTANT, nullable=False),
+    Column("grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Column("other_account", String(WORD_LENGTH), nullable=False),
+    Column("forced_consent", Boolean, nullable=False),
+    Column("consumed_at", INSTANT),
+    Column("outcome", LONG, nullable=False),
+    Column("result_grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Index(PREFIX + "flow_end", "expires_at"),
+)
