@@ -1,0 +1,153 @@
+"""The only place where a provider is called: protocol (`oauth`) meets I/O (a Transport)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ..errors import BadCallback, Misconfigured, ProviderUnavailable
+from ..model import OAuthClient, Provider, Request, Secret, Transport
+from ..oauth.identity import Identity, IdTokenInvalid, id_token_identity, jwks_answer, jwks_request
+from ..oauth.revocation import revocation_answer, revocation_request
+from ..oauth.token import TokenAnswer, TokenRefusal, exchange_request, refresh_request, token_answer
+
+DEADLINE: Final = timedelta(seconds=20)
+"""Total time of one call to a provider. Google answers within a second; a person waits at the callback."""
+
+KEYS_LIFETIME: Final = timedelta(hours=1)
+"""Google serves its keys with max-age of about six hours and rotates them weekly; one hour is well inside."""
+
+KEYS_COOLDOWN: Final = timedelta(seconds=60)
+"""An unknown key id causes at most one fetch in this time (O-54): random ids must not become traffic."""
+
+CLIENT_REFUSALS: Final = frozenset({"invalid_client", "unauthorized_client", "deleted_client"})
+"""RFC 6749 5.2, and Google's deleted_client: ours to mend, never the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    keys: Mapping[str, Any]
+    fetched_at: datetime
+
+
+class Authority:
+    """Calls providers for a keeper. Thread-safe; holds no lock while it waits for a provider."""
+
+    def __init__(self, transport: Transport, now: Callable[[], datetime]) -> None:
+        self._transport = transport
+        self._now = now
+        self._keys: dict[str, _Keys] = {}
+        self._keys_lock = threading.Lock()
+
+    def exchange(self, client: OAuthClient, *, code: str, redirect_uri: str, code_verifier: str) -> TokenAnswer:
+        """Exchange an authorization code (RFC 6749 4.1.3).
+
+        Raises BadCallback when the provider refuses the code, Misconfigured when it refuses us, ProviderUnavailable.
+        """
+        answer = self._ask(
+            client,
+            lambda secret: exchange_request(
+                client, secret=secret, code=code, redirect_uri=redirect_uri, code_verifier=Secret(code_verifier)
+            ),
+        )
+        if isinstance(answer, TokenAnswer):
+            if answer.problem:
+                raise ProviderUnavailable(
+                    f"{client.provider.name} answered with tokens we cannot use: {answer.problem}."
+                )
+            return answer
+        if answer.words is not None and answer.words.error == "invalid_grant":
+            raise BadCallback(
+                "The provider refused the authorization code.",
+                provider=answer.words,
+                advice="Start again: a code is good once, for a few minutes, and for the browser that began.",
+            )
+        raise refused(client, answer)
+
+    def refresh(self, client: OAuthClient, refresh_token: Secret) -> TokenAnswer | TokenRefusal:
+        """Send one refresh (RFC 6749 6); raises ProviderUnavailable when no answer came."""
+        return self._ask(client, lambda secret: refresh_request(client, secret=secret, refresh_token=refresh_token))
+
+    def revoke(self, client: OAuthClient, token: Secret) -> bool:
+        """Revoke at the provider (RFC 7009); False means: try later, or there is no revocation endpoint."""
+        if client.provider.revocation_endpoint is None:
+            return False
+        try:
+            return revocation_answer(self._transport.send(revocation_request(client, token), deadline=DEADLINE))
+        except ProviderUnavailable:
+            return False
+
+    def identify(self, client: OAuthClient, answer: TokenAnswer, *, nonce: str) -> Identity:
+        """Return who consented, from the validated id_token (OpenID Connect Core 3.1.3.7); raises BadCallback."""
+        if answer.id_token is None:
+            raise BadCallback(
+                f"{client.provider.name} did not say who consented: its answer has no id_token.",
+                advice="Start again; if it stays, the OAuth client may not be allowed the scope openid.",
+            )
+        keys = self._provider_keys(client.provider, older_than=KEYS_LIFETIME)
+        try:
+            return self._identity(client, answer, answer.id_token, nonce, keys)
+        except IdTokenInvalid as error:
+            if not error.unknown_kid:
+                raise
+        keys = self._provider_keys(client.provider, older_than=KEYS_COOLDOWN)
+        return self._identity(client, answer, answer.id_token, nonce, keys)
+
+    def close(self) -> None:
+        """Close the transport."""
+        self._transport.close()
+
+    def _identity(
+        self, client: OAuthClient, answer: TokenAnswer, id_token: Secret, nonce: str, keys: Mapping[str, Any]
+    ) -> Identity:
+        return id_token_identity(
+            id_token, keys=keys, client=client, nonce=nonce, now=self._now(), access_token=answer.access_token
+        )
+
+    def _provider_keys(self, provider: Provider, *, older_than: timedelta) -> Mapping[str, Any]:
+        """Return the provider's JWKS, fetched again when what we have is older than that."""
+        held = self._keys.get(provider.issuer)
+        if held is None or self._now() - held.fetched_at >= older_than:
+            response = self._transport.send(jwks_request(provider), deadline=DEADLINE)
+            held = _Keys(jwks_answer(response), self._now())
+            with self._keys_lock:
+                self._keys[provider.issuer] = held
+        return held.keys
+
+    def _ask(self, client: OAuthClient, request: Callable[[Secret], Request]) -> TokenAnswer | TokenRefusal:
+        """Ask the token endpoint with the newest client secret, with older ones while it refuses the client."""
+        answer: TokenAnswer | TokenRefusal | None = None
+        for secret in reversed(client.client_secrets):
+            sent_at = self._now()
+            answer = token_answer(self._transport.send(request(secret), deadline=DEADLINE), sent_at=sent_at)
+            if not (isinstance(answer, TokenRefusal) and answer.words and answer.words.error == "invalid_client"):
+                break
+        if answer is None:
+            raise Misconfigured(f"The OAuth client {client.name!r} has no client secret.")
+        return answer
+
+
+def refused(client: OAuthClient, refusal: TokenRefusal) -> Misconfigured | ProviderUnavailable:
+    """Return the error for a refusal that is not the owner's: ours to mend, or the provider's trouble."""
+    words = refusal.words
+    if words is not None and words.error in CLIENT_REFUSALS:
+        return Misconfigured(
+            f"{client.provider.name} does not accept the OAuth client {client.name!r}.",
+            provider=words,
+            advice="Check its client id and client secret, and that it was not deleted; no grant was changed.",
+        )
+    if words is not None and 400 <= refusal.status < 500 and refusal.status != 429:
+        return Misconfigured(
+            f"{client.provider.name} refused the token request of the OAuth client {client.name!r}.",
+            provider=words,
+            advice="Check the redirect URI and scopes against the OAuth client's registration.",
+        )
+    return ProviderUnavailable(
+        f"{client.provider.name} is in trouble (HTTP status {refusal.status}).",
+        provider=words,
+        retry_after=refusal.retry_after,
+        advice="Ask again later; no grant was changed.",
+    )

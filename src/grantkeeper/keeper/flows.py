@@ -1,0 +1,449 @@
+"""A browser's attempt to grant: begin, come back, become a row."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from ..errors import (
+    AccountMismatch,
+    BadCallback,
+    Conflict,
+    ConsentDenied,
+    ConsentRequired,
+    GrantkeeperError,
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    ProviderUnavailable,
+)
+from ..model import (
+    FlowRow,
+    Grant,
+    GrantRow,
+    GrantStatus,
+    OAuthClient,
+    Reason,
+    Redirect,
+    Secret,
+    Store,
+    Tokens,
+)
+from ..oauth.authorization import (
+    CallbackParams,
+    authorization_response,
+    authorization_url,
+    check_issuer,
+    code_challenge,
+    query_pairs,
+)
+from ..oauth.identity import Identity
+from ..oauth.token import ScopeDifference, TokenAnswer, scope_difference
+from ..renewal import advice
+from . import outcomes
+from .authority import Authority
+from .vault import FlowSecrets, Vault
+
+LIFETIME: Final = timedelta(minutes=10)
+"""How long a browser may stay at the provider (O-02: at most ten minutes; Google's codes live about as long)."""
+
+RANDOM_BYTES: Final = 32
+"""256 bits for state, PKCE verifier, nonce and the browser's secret (RFC 6749 10.10 asks for 128 at least)."""
+
+LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
+
+MOST_GRANTS: Final = 1000
+"""Live grants of one owner at one OAuth client that are looked at; a person has a handful."""
+
+SAVE_ATTEMPTS: Final = 5
+
+OtherAccount: TypeAlias = Literal["refuse", "add"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Consent:
+    """What came back from a successful exchange."""
+
+    client: OAuthClient
+    identity: Identity
+    answer: TokenAnswer
+    scopes: ScopeDifference
+
+
+class Flows:
+    """The verbs begin, complete and result of a keeper. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        authority: Authority,
+        client: Callable[[str], OAuthClient],
+        now: Callable[[], datetime],
+        saved: Callable[[Grant, Secret], None],
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._authority = authority
+        self._client = client
+        self._now = now
+        self._saved = saved
+
+    def begin(
+        self,
+        owner: str,
+        client: OAuthClient,
+        *,
+        flow: str | None,
+        grant_id: str | None,
+        login_hint: str | None,
+        other_account: OtherAccount,
+        redirect_uri: str,
+    ) -> Redirect:
+        """Keep a new flow and return where to send the browser."""
+        self._store.sweep_flows(expired_before=self._now(), limit=100)
+        known = [] if other_account == "add" else self._known(owner, client, grant_id)
+        hint = login_hint or _hint(known)
+        return self._redirect(
+            owner,
+            client,
+            browser=browser_secret(flow),
+            redirect_uri=redirect_uri,
+            grant_id=grant_id or "",
+            other_account=other_account,
+            # Only a person whose refresh token we know to be dead is asked again; whoever is unknown gives a refresh
+            # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
+            force_consent=bool(known) and not any(has_refresh_token(row) for row in known),
+            choose_account=other_account == "add" or (hint is None and not known),
+            login_hint=hint,
+        )
+
+    def complete(self, flow: str | None, params: object, *, client: str | None, owner: str | None) -> Grant | Redirect:
+        """Take the browser's return: check everything, then spend the flow, then the code."""
+        callback = authorization_response(query_pairs(params))
+        row = self._admitted(flow, sha256(callback.state), client=client, owner=owner)
+        oauth_client = self._client(row.client)
+        check_issuer(callback, oauth_client.provider)
+        if row.consumed_at is not None or not self._store.consume_flow(row.state_hash, at=self._now()):
+            return self._ended(row.state_hash)
+        try:
+            done = self._consented(row, oauth_client, callback, browser=flow or "")
+        except GrantkeeperError as error:
+            self._store.finish_flow(row.state_hash, outcome=outcomes.encode(error))
+            raise
+        if isinstance(done, Grant):
+            self._store.finish_flow(row.state_hash, outcome=outcomes.GRANTED, grant_id=done.id)
+        return done
+
+    def result(self, flow: str | None, ref: str) -> Grant:
+        """Return, or raise again, how the flow with this hash of its state ended."""
+        row = self._admitted(flow, ref, client=None, owner=None)
+        if row.consumed_at is None:
+            raise BadCallback("This attempt has not come back from the provider yet.")
+        return self._ended(ref)
+
+    # --- begin ------------------------------------------------------------------------------------------------
+
+    def _known(self, owner: str, client: OAuthClient, grant_id: str | None) -> list[GrantRow]:
+        """Return the live grants that this consent may renew."""
+        if grant_id is None:
+            return self._store.grants(owner=owner, client=client.name, statuses=LIVE, limit=MOST_GRANTS)
+        row = self._store.grant(grant_id)
+        if row is None or row.grant.owner != owner or row.grant.client != client.name:
+            raise NotFound(f"{owner!r} has no grant {grant_id[:64]!r} at {client.name!r}.")
+        if row.grant.status is GrantStatus.REVOKED:
+            raise InvalidInput(f"Grant {grant_id} is revoked for good.", advice="Begin without grant_id for a new one.")
+        return [row]
+
+    def _redirect(
+        self,
+        owner: str,
+        client: OAuthClient,
+        *,
+        browser: str,
+        redirect_uri: str,
+        grant_id: str,
+        other_account: OtherAccount,
+        force_consent: bool,
+        choose_account: bool,
+        login_hint: str | None,
+    ) -> Redirect:
+        state, verifier, nonce = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
+        state_hash = sha256(state)
+        sealed = self._vault.seal_flow(FlowSecrets(code_verifier=verifier, nonce=nonce), state_hash=state_hash)
+        self._store.add_flow(
+            FlowRow(
+                state_hash=state_hash,
+                browser_hash=sha256(browser),
+                owner=owner,
+                client=client.name,
+                redirect_uri=redirect_uri,
+                sealed=sealed,
+                expires_at=self._now() + LIFETIME,
+                grant_id=grant_id,
+                other_account=other_account,
+                forced_consent=force_consent,
+            )
+        )
+        url = authorization_url(
+            client,
+            redirect_uri=redirect_uri,
+            state=state,
+            code_challenge=code_challenge(verifier),
+            nonce=nonce,
+            login_hint=login_hint,
+            force_consent=force_consent,
+            choose_account=choose_account,
+        )
+        return Redirect(url=url, flow=browser)
+
+    # --- complete: before anything is spent -------------------------------------------------------------------
+
+    def _admitted(self, flow: str | None, state_hash: str, *, client: str | None, owner: str | None) -> FlowRow:
+        """Return the flow's row if this browser began it, here, for this client and owner; else BadCallback."""
+        row = self._store.flow(state_hash)
+        if row is None or row.expires_at <= self._now():
+            raise BadCallback("There is no such attempt, or it took longer than ten minutes.", advice="Start again.")
+        if flow is None or not hmac.compare_digest(sha256(flow), row.browser_hash):
+            raise BadCallback(
+                "This attempt was begun in another browser.",
+                advice="Start again in this browser, with cookies allowed.",
+            )
+        if client is not None and client != row.client:
+            raise BadCallback("This attempt was begun for another OAuth client.", advice="Start again.")
+        if owner is not None and owner != row.owner:
+            raise BadCallback("This attempt was begun for another owner.", advice="Sign in as before and start again.")
+        return row
+
+    def _ended(self, state_hash: str) -> Grant:
+        """Return or raise what a flow that was spent before ended in."""
+        row = self._store.flow(state_hash)
+        if row is None or not row.outcome:
+            raise BadCallback(
+                "This answer is being handled already, or its handling was interrupted.",
+                advice="Reload in a moment; if it stays, start again.",
+            )
+        error = outcomes.decode(row.outcome)
+        if error is not None:
+            raise error
+        stored = self._store.grant(row.result_grant_id)
+        if stored is None:
+            raise NotFound("The grant of this attempt was deleted meanwhile.")
+        return stored.grant
+
+    # --- complete: the flow is spent --------------------------------------------------------------------------
+
+    def _consented(
+        self, row: FlowRow, client: OAuthClient, callback: CallbackParams, *, browser: str
+    ) -> Grant | Redirect:
+        if callback.code is None:
+            raise _authorization_error(client, callback)
+        kept = self._vault.open_flow(row)
+        answer = self._authority.exchange(
+            client, code=callback.code.reveal(), redirect_uri=row.redirect_uri, code_verifier=kept.code_verifier
+        )
+        # Whose tokens these are is not known until the id_token is valid, so nothing can be stored before. They are
+        # not revoked on failure either: at Google that would end the person's other grants (facts: Google D).
+        identity = self._authority.identify(client, answer, nonce=kept.nonce)
+        consent = _Consent(
+            client=client, identity=identity, answer=answer, scopes=scope_difference(client, answer.scopes)
+        )
+        for _ in range(SAVE_ATTEMPTS):
+            try:
+                return self._keep(row, consent, browser)
+            except Conflict:
+                continue
+        raise Conflict(f"The grants of {row.owner!r} change faster than they can be saved.")
+
+    def _keep(self, flow: FlowRow, consent: _Consent, browser: str) -> Grant | Redirect:
+        """Save the consent in its person's row, or send the browser once more for a refresh token."""
+        rows = self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=MOST_GRANTS)
+        mine = next((row for row in rows if _same_person(row.grant, consent.identity)), None)
+        self._refuse_other_account(flow, consent, rows, mine)
+        refresh_token = consent.answer.refresh_token or self._refresh_token_we_have(mine, consent)
+        if refresh_token is not None:
+            return self._save(flow, consent, mine, refresh_token)
+        if not flow.forced_consent:
+            return self._second_pass(flow, consent, browser)
+        raise ConsentRequired(
+            f"{consent.client.provider.name} gave no refresh token, not even when asked for consent.",
+            reason=Reason.NO_REFRESH_TOKEN.value,
+            grant_id=mine.grant.id if mine else None,
+            advice=advice(Reason.NO_REFRESH_TOKEN),
+        )
+
+    def _refuse_other_account(
+        self, flow: FlowRow, consent: _Consent, rows: list[GrantRow], mine: GrantRow | None
+    ) -> None:
+        """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
+        expected = [row for row in rows if not flow.grant_id or row.grant.id == flow.grant_id]
+        if flow.other_account == "add" or not expected or mine in expected:
+            return
+        names = tuple(row.grant.email or row.grant.subject for row in expected)
+        actual = consent.identity.email or consent.identity.subject
+        raise AccountMismatch(
+            f"{actual} consented, but {flow.owner!r} is connected as {' and '.join(names)}. Nothing was changed.",
+            grant_id=expected[0].grant.id if len(expected) == 1 else None,
+            expected=names,
+            actual=actual,
+            advice=f"Sign in as {names[0]}, or connect the other account in addition.",
+        )
+
+    def _refresh_token_we_have(self, mine: GrantRow | None, consent: _Consent) -> Secret | None:
+        """Return a live refresh token of this very person at this OAuthClient that reaches what was granted now.
+
+        A provider gives none when the person consented before (facts: Google D, "silent re-auth"). A sibling's may be
+        shared only where the provider says so and does not rotate: two rows that rotate one token would lose it.
+        """
+        rows = [mine] if mine else []
+        provider = consent.client.provider
+        if provider.sibling_refresh_tokens and provider.rotation == "none":
+            rows += self._store.grants(
+                client=consent.client.name,
+                issuer=consent.identity.issuer,
+                subject=consent.identity.subject,
+                statuses=LIVE,
+            )
+        for row in rows:
+            if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes:
+                return self._vault.open_tokens(row).refresh_token
+        return None
+
+    def _second_pass(self, flow: FlowRow, consent: _Consent, browser: str) -> Redirect:
+        """Send the browser to the consent screen, as the person it just was."""
+        self._store.finish_flow(
+            flow.state_hash,
+            outcome=outcomes.encode(
+                BadCallback("This attempt went on with a second question to the provider.", advice="Start again.")
+            ),
+        )
+        return self._redirect(
+            flow.owner,
+            consent.client,
+            browser=browser,
+            redirect_uri=flow.redirect_uri,
+            grant_id=flow.grant_id,
+            other_account=flow.other_account,
+            force_consent=True,
+            choose_account=False,
+            login_hint=consent.identity.email or consent.identity.subject,
+        )
+
+    def _save(self, flow: FlowRow, consent: _Consent, mine: GrantRow | None, refresh_token: Secret) -> Grant:
+        answer, now = consent.answer, self._now()
+        grant = self._grant(flow, consent, mine.grant if mine else None, now)
+        if consent.answer.refresh_token is None and mine is not None:
+            grant = replace(grant, ends_at=mine.grant.ends_at)
+        generation = mine.generation + 1 if mine else 1
+        sealed = self._vault.seal_tokens(
+            Tokens(refresh_token=refresh_token, access_token=answer.access_token),
+            grant_id=grant.id,
+            generation=generation,
+            key=mine.sealed.key if mine and mine.sealed else None,
+        )
+        row = GrantRow(grant=grant, generation=generation, sealed=sealed)
+        if mine is None:
+            self._store.insert_grant(row)
+        else:
+            self._store.save_grant(row, expected_version=mine.grant.version)
+        if answer.access_token is not None and grant.usable:
+            self._saved(grant, answer.access_token)
+        return grant
+
+    def _grant(self, flow: FlowRow, consent: _Consent, old: Grant | None, now: datetime) -> Grant:
+        missing = consent.scopes.missing
+        return Grant(
+            id=old.id if old else new_grant_id(),
+            owner=flow.owner,
+            client=flow.client,
+            issuer=consent.identity.issuer,
+            subject=consent.identity.subject,
+            email=consent.identity.email,
+            status=GrantStatus.CONSENT_REQUIRED if missing else GrantStatus.ACTIVE,
+            reason=Reason.SCOPES_MISSING if missing else Reason.NONE,
+            scopes=consent.scopes.granted,
+            missing=missing,
+            extra=consent.scopes.extra,
+            expires_at=consent.answer.expires_at,
+            ends_at=consent.answer.ends_at,
+            created_at=old.created_at if old else now,
+            updated_at=now,
+            used_at=now,
+            version=old.version + 1 if old else 1,
+        )
+
+
+def has_refresh_token(row: GrantRow) -> bool:
+    """Tell whether a row holds a refresh token that is not known to be dead."""
+    alive = row.grant.status in (GrantStatus.ACTIVE, GrantStatus.PENDING) or row.grant.reason is Reason.SCOPES_MISSING
+    return alive and row.sealed is not None
+
+
+def sha256(value: str) -> str:
+    """Return the hash under which a 256-bit random value is kept: enough entropy that no salt is needed (O-02)."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def browser_secret(flow: str | None) -> str:
+    """Return the value to keep in the browser: the one that is there, so that two tabs both work, or a new one."""
+    if flow is None:
+        return secrets.token_urlsafe(RANDOM_BYTES)
+    try:
+        raw = base64.urlsafe_b64decode(flow + "=")
+    except (ValueError, TypeError):
+        raw = b""
+    if len(raw) != RANDOM_BYTES:
+        raise InvalidInput(
+            "flow is not a value that begin() returned.",
+            advice="Pass the Redirect.flow kept in this browser's session, or None.",
+        )
+    return flow
+
+
+def new_grant_id() -> str:
+    """Return a random id of 128 bits in lower-case letters and digits."""
+    return "gr_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def _same_person(grant: Grant, identity: Identity) -> bool:
+    return grant.issuer == identity.issuer and grant.subject == identity.subject
+
+
+def _hint(known: Iterable[GrantRow]) -> str | None:
+    """Return whom to ask for, when exactly one person is connected."""
+    people = {row.grant.email or row.grant.subject for row in known}
+    return people.pop() if len(people) == 1 else None
+
+
+AUTHORIZATION_ERRORS: Final[Mapping[str, type[GrantkeeperError]]] = {
+    "access_denied": ConsentDenied,
+    "temporarily_unavailable": ProviderUnavailable,
+    "server_error": ProviderUnavailable,
+    "interaction_required": BadCallback,
+    "login_required": BadCallback,
+    "consent_required": BadCallback,
+    "account_selection_required": BadCallback,
+}
+"""RFC 6749 4.1.2.1 and OpenID Connect Core 3.1.2.6; everything else is about how we asked."""
+
+
+def _authorization_error(client: OAuthClient, callback: CallbackParams) -> GrantkeeperError:
+    kind = AUTHORIZATION_ERRORS.get(callback.words.error if callback.words else "", Misconfigured)
+    if kind is ConsentDenied:
+        return ConsentDenied(
+            "Access was not granted.",
+            advice="Nothing was changed; it can be started again at any time.",
+            provider=callback.words,
+        )
+    return kind(
+        f"{client.provider.name} did not ask for consent.",
+        advice="Start again." if kind is not Misconfigured else "Check the OAuth client's scopes and registration.",
+        provider=callback.words,
+    )

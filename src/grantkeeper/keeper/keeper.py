@@ -1,0 +1,363 @@
+"""Keeper: the verbs, over a database."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Self
+
+from ..errors import InvalidInput, NotFound, printable
+from ..model import (
+    DEFAULT_MIN_TTL,
+    AccessToken,
+    Grant,
+    GrantStatus,
+    OAuthClient,
+    Redirect,
+    Revocation,
+    Sealer,
+    Secret,
+    Store,
+    Transport,
+)
+from .authority import Authority
+from .flows import LIVE, Flows, OtherAccount
+from .revoking import Revoking, Siblings
+from .tokens import TokenKeeping
+from .vault import Vault
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+OWNER_LIMIT: Final = 255
+"""Longest owner id, in characters: what fits an index of every database that the store runs on."""
+
+PAGE: Final = 200
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Keeper:
+    """Keeps the grants of a business's clients and hands out access tokens that are valid.
+
+    Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
+
+    Args:
+        store: the database, see `grantkeeper.store.SqlStore`.
+        sealer: seals what is secret in it, see `grantkeeper.seal.KeyRing`.
+        clients: the OAuth clients of the business, with distinct names.
+        transport: sends requests to providers, see `grantkeeper.http.HttpTransport`.
+        now: the clock, aware and in UTC; for tests.
+        max_stale: how long a token in memory is handed out without a look at its row, and so how long a revocation by
+            another process may take to be seen here.
+
+    Raises:
+        InvalidInput: two clients share a name.
+        Misconfigured: the database is not ready for this version of grantkeeper.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sealer: Sealer,
+        clients: Iterable[OAuthClient],
+        transport: Transport,
+        now: Callable[[], datetime] = _utc_now,
+        max_stale: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._clients = _by_name(clients)
+        self._store = store
+        self._authority = Authority(transport, now)
+        vault = Vault(sealer, store.installation())
+        self._tokens = TokenKeeping(
+            store=store,
+            vault=vault,
+            authority=self._authority,
+            clients=self._clients,
+            now=now,
+            max_stale=max_stale,
+        )
+        self._flows = Flows(
+            store=store,
+            vault=vault,
+            authority=self._authority,
+            client=self.client,
+            now=now,
+            saved=self._tokens.remember,
+        )
+        self._revoking = Revoking(
+            store=store,
+            vault=vault,
+            authority=self._authority,
+            clients=self._clients,
+            now=now,
+            forget=self._tokens.forget,
+        )
+        self._now = now
+        # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
+        self._remembered = self._tokens.remembered
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return a keeper over what the environment and its configuration file say (see the configuration reference).
+
+        Raises Misconfigured, naming the file, the key and what to do.
+        """
+        from ..settings import Settings
+
+        return cls.from_settings(Settings.load(environ=environ))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return a keeper over these settings; raises Misconfigured."""
+        from ..http import HttpTransport
+        from ..store import SqlStore
+
+        key_ring = settings.key_ring()
+        store = SqlStore(settings.database)
+        try:
+            store.check()
+            transport = HttpTransport(proxy=settings.proxy, ca_file=settings.ca_file)
+            return cls(store=store, sealer=key_ring, clients=settings.clients, transport=transport)
+        except BaseException:
+            store.close()
+            raise
+
+    # --- getting a grant --------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        owner: str,
+        client: str,
+        *,
+        flow: str | None = None,
+        grant_id: str | None = None,
+        login_hint: str | None = None,
+        other_account: OtherAccount = "refuse",
+        redirect_uri: str | None = None,
+    ) -> Redirect:
+        """Begin a consent: returns where to send the browser (RFC 6749 4.1.1, RFC 7636 4.3).
+
+        Args:
+            owner: your own id of the customer who grants, 1 to 255 printable characters.
+            client: name of the OAuthClient.
+            flow: the `Redirect.flow` that this browser's session holds already, so that two tabs both work.
+            grant_id: the grant to consent to again; by default any live one of this owner and client.
+            login_hint: e-mail address or subject to offer first (OpenID Connect Core 3.1.2.1).
+            other_account: `add` connects another person's account in addition; by default a consent by another
+                person than the connected one is refused with AccountMismatch.
+            redirect_uri: for installed clients, a loopback address with the port that listens (RFC 8252 7.3).
+
+        Raises:
+            NotFound: no such client, or no such grant of this owner and client.
+            InvalidInput: a value is not usable; the message names it.
+        """
+        oauth_client = self.client(client)
+        return self._flows.begin(
+            checked_owner(owner),
+            oauth_client,
+            flow=flow,
+            grant_id=grant_id,
+            login_hint=checked_hint(login_hint),
+            other_account=other_account,
+            redirect_uri=_redirect_uri(oauth_client, redirect_uri),
+        )
+
+    def complete(
+        self, flow: str | None, params: object, *, client: str | None = None, owner: str | None = None
+    ) -> Grant | Redirect:
+        """Handle the browser's return to the redirect URI (RFC 6749 4.1.2 to 4.1.4, RFC 9207).
+
+        Nothing is spent before state, browser, client, owner and issuer match. Calling it again from the same browser,
+        after a reload or a double click, gives the same result and sends nothing.
+
+        Args:
+            flow: what this browser's session holds from `Redirect.flow`.
+            params: the query, as string, mapping or your framework's multidict; doubled parameters are refused.
+            client: the client that this callback route is for, when you have a route per client.
+            owner: who is signed in to your site; refused when another owner began.
+
+        Returns:
+            The Grant, active, or `consent_required` with reason `scopes_missing` and its `.missing` scopes; or a
+            Redirect: send the browser there, the provider gave no refresh token and will with a second consent.
+
+        Raises:
+            BadCallback: state, browser, client, owner or issuer do not match, or the code was refused.
+            ConsentDenied: the person said no.
+            AccountMismatch: another person than the connected one consented; nothing was changed.
+            ConsentRequired: no refresh token came, not even with the second consent.
+            ProviderUnavailable: no usable answer; start again.
+            Misconfigured: the provider refuses the OAuth client or the request.
+        """
+        return self._flows.complete(flow, params, client=client, owner=owner)
+
+    def result(self, flow: str | None, ref: str) -> Grant:
+        """Return how a completed flow ended, or raise what `complete` raised.
+
+        `ref` is the SHA-256 (hex) of its state, which a page may carry in its address when the state must leave it.
+        """
+        return self._flows.result(flow, ref)
+
+    # --- looking at grants ------------------------------------------------------------------------------------
+
+    def get(self, grant_id: str) -> Grant:
+        """Return the grant as stored; raises NotFound."""
+        row = self._store.grant(grant_id)
+        if row is None:
+            raise NotFound(f"There is no grant {printable(grant_id, 64)!r}.", advice="`grantkeeper list` shows them.")
+        return row.grant
+
+    def find(self, owner: str, client: str, *, subject: str | None = None, email: str | None = None) -> Grant:
+        """Return the owner's grant at this client, the one that is not revoked.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
+        """
+        owner = checked_owner(owner)
+        rows = self._store.grants(owner=owner, client=self.client(client).name, subject=subject, statuses=LIVE)
+        found = [row.grant for row in rows if email is None or row.grant.email == email]
+        if not found:
+            raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
+        if len(found) > 1:
+            names = ", ".join(grant.email or grant.subject for grant in found)
+            raise InvalidInput(
+                f"{owner!r} has {len(found)} grants at {client!r}: {names}.", advice="Name one by email or subject."
+            )
+        return found[0]
+
+    def grants(
+        self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None
+    ) -> Iterator[Grant]:
+        """Yield grants by id, those that match all that is given, revoked ones included; reads page by page."""
+        owner = None if owner is None else checked_owner(owner)
+        statuses = None if status is None else (status,)
+        after = ""
+        while True:
+            rows = self._store.grants(owner=owner, client=client, statuses=statuses, after=after, limit=PAGE)
+            yield from (row.grant for row in rows)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].grant.id
+
+    def siblings(self, grant_id: str) -> tuple[Grant, ...]:
+        """Return the other live grants that revoking this one at the provider would end too; raises NotFound."""
+        return tuple(row.grant for row in self._revoking.siblings(self.get(grant_id)))
+
+    def client(self, name: str) -> OAuthClient:
+        """Return the OAuthClient of this name; raises NotFound naming the configured ones."""
+        found = self._clients.get(name)
+        if found is None:
+            known = ", ".join(self._clients) or "none"
+            raise NotFound(f"There is no OAuth client {printable(name, 64)!r}.", advice=f"Configured are: {known}.")
+        return found
+
+    @property
+    def clients(self) -> tuple[OAuthClient, ...]:
+        """The configured OAuth clients."""
+        return tuple(self._clients.values())
+
+    # --- tokens -----------------------------------------------------------------------------------------------
+
+    def token(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken:
+        """Return an access token that lives longer than `min_ttl`, refreshed when needed (RFC 6749 6).
+
+        Threads that ask at the same time cause one refresh. Trouble at the provider changes no grant.
+
+        Raises:
+            ConsentRequired: the grant is over, or lacks required scopes; `.reason`, `.advice`.
+            ProviderUnavailable: a refresh is needed and the provider does not answer usably.
+            Misconfigured: the provider refuses the OAuth client. InvalidInput: `min_ttl` is more than it ever gives.
+            NotFound: no such grant. SealBroken: wrong key or altered row.
+        """
+        return self._remembered(grant_id, min_ttl) or self._tokens.token(grant_id, min_ttl=min_ttl)
+
+    def remembered(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
+        """Return what `token` would return if that needs no I/O, else None."""
+        return self._remembered(grant_id, min_ttl)
+
+    def stored(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
+        """Return what `token` would return if that needs no call to the provider, else None; raises as `token`."""
+        return self._tokens.stored(grant_id, min_ttl)
+
+    def refresh(self, grant_id: str) -> AccessToken:
+        """Refresh now, whatever life the present token has left; raises as `token`."""
+        return self._tokens.refresh(grant_id)
+
+    def report_rejected(self, grant_id: str, token: Secret) -> None:
+        """Say that an API refused this access token (401): it is not handed out again (R-37).
+
+        Reports of older tokens change nothing, nor do reports within 30 seconds of its issue: an API that refuses
+        every token must not cause a loop of refreshes.
+        """
+        self._tokens.report_rejected(grant_id, token)
+
+    # --- ending -----------------------------------------------------------------------------------------------
+
+    def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
+        """End a grant: unusable here at once, its tokens erased, and revoked at the provider (RFC 7009).
+
+        At Google a revocation ends all grants of that person in the whole Cloud project. While such siblings live, the
+        grant is ended here only (`at_provider="kept"`); `siblings="end"` ends them all, and says so in each.
+        Calling it again is harmless, and repeats a revocation that is `pending`.
+        """
+        return self._revoking.revoke(grant_id, siblings)
+
+    def sweep(self) -> int:
+        """Delete flows whose browser never came back; returns how many. `begin` does it in passing."""
+        return self._store.sweep_flows(expired_before=self._now())
+
+    def close(self) -> None:
+        """Close the database and HTTP pools; may be called twice."""
+        self._authority.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def _by_name(clients: Iterable[OAuthClient]) -> dict[str, OAuthClient]:
+    named: dict[str, OAuthClient] = {}
+    for client in clients:
+        if client.name in named:
+            raise InvalidInput(f"Two OAuth clients are named {client.name!r}.", advice="Give each its own name.")
+        named[client.name] = client
+    return named
+
+
+def checked_owner(owner: str) -> str:
+    """Return the owner id if it is usable: 1 to 255 characters, none of them invisible, no space at the ends."""
+    if not isinstance(owner, str) or not 0 < len(owner) <= OWNER_LIMIT:
+        raise InvalidInput(f"An owner is a text of 1 to {OWNER_LIMIT} characters: your own id of the customer.")
+    if owner != owner.strip() or any(unicodedata.category(c)[0] == "C" for c in owner):
+        raise InvalidInput(
+            f"The owner {printable(owner, 64)!r} has control, invisible or bidirectional characters or outer spaces.",
+            advice="Use an id that a person can read back.",
+        )
+    return owner
+
+
+def checked_hint(hint: str | None) -> str | None:
+    """Return the login hint if it can stand in a URL: at most 320 characters (an e-mail address), all printable."""
+    if hint is not None and (not 0 < len(hint) <= 320 or not hint.isprintable()):
+        raise InvalidInput("login_hint is an e-mail address or a subject, at most 320 printable characters.")
+    return hint
+
+
+def _redirect_uri(client: OAuthClient, override: str | None) -> str:
+    """Return the redirect URI of a flow: one per client, but any loopback port for installed ones (RFC 8252 7.3)."""
+    if override is None or override == client.redirect_uri:
+        return client.redirect_uri
+    if client.kind == "installed" and override.startswith(("http://127.0.0.1:", "http://[::1]:")):
+        return override
+    raise InvalidInput(
+        f"redirect_uri is not the one of the OAuth client {client.name!r}.",
+        advice="Leave it out, or use an installed (desktop) client for a loopback address.",
+    )
