@@ -1,0 +1,186 @@
+"""What stands between the world and the pages: headers, size limits, the browser's cookie, the form's token."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from grantkeeper.keeper.flows import sha256
+from grantkeeper.web.outcome import Stop, cross_site, stale_form, too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from grantkeeper.web.face import Face
+
+COOKIE_LIFE: Final = 3600
+"""Seconds. A flow lives ten minutes; the page that says how it ended can be read again for an hour."""
+MAX_BODY: Final = 8 * 1024
+"""Bytes. The only form has one hidden field of 43 characters."""
+MAX_HEADERS: Final = 48 * 1024
+"""Bytes, request target included: a callback of 16 kB is refused by the keeper with a page of its own."""
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+FIXED_HEADERS: Final = (
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        (
+            "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
+            "microphone=(), midi=(), payment=(), publickey-credentials-get=(), usb=()"
+        ),
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+)
+_HSTS: Final = ("strict-transport-security", "max-age=63072000")
+
+
+def content_security_policy(form_targets: Iterable[str]) -> str:
+    """Return the policy: nothing but our own style sheet, and forms to us and on to the providers.
+
+    Chromium applies `form-action` to the redirect that answers a form, so the providers' origins must be in it
+    (CSP level 3, 6.4.1; observed in Chromium, November 2026).
+    """
+    targets = " ".join(("'self'", *sorted(set(form_targets))))
+    return f"default-src 'none'; style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an absolute URL, as browsers write an origin (RFC 6454 6.2)."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
+
+
+class Guard:
+    """ASGI middleware: puts the safe headers on every answer and turns away what is too large (A5 4.1.4)."""
+
+    def __init__(self, app: ASGIApp, *, face: Face, refuse: Callable[[Request, Stop], Response]) -> None:
+        """Take the application inside, what its pages know, and how to show a refusal."""
+        self._app, self._face, self._refuse = app, face, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or turn it away."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                dress(MutableHeaders(scope=message), self._face)
+            await send(message)
+
+        stop = _oversized(scope)
+        inner = self._app if stop is None else self._refuse(Request(scope), stop)
+        await inner(scope, receive, dressed)
+
+
+def dress(headers: MutableHeaders, face: Face) -> None:
+    """Set the safe headers; only a Cache-Control that is already there stays (the style sheet's)."""
+    for name, value in FIXED_HEADERS:
+        headers.setdefault(name, value)
+    headers.setdefault("content-security-policy", content_security_policy(face.form_targets()))
+    if face.secure:
+        headers.setdefault(*_HSTS)
+
+
+def _oversized(scope: Scope) -> Stop | None:
+    """Return the refusal of a request that is larger than anything we expect (RFC 6585 5, RFC 9110 15.5.14)."""
+    sent = dict(scope["headers"])
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        return too_large(431)
+    if len(scope.get("query_string", b"")) > MAX_HEADERS:
+        return too_large(414)
+    length = sent.get(b"content-length", b"0")
+    return too_large(413) if not length.isdigit() or int(length) > MAX_BODY else None
+
+
+def browser_secret(request: Request, face: Face) -> str | None:
+    """Return this browser's secret from its cookie, or None when there is none of the right form."""
+    value = request.cookies.get(face.cookie, "")
+    return value if _SECRET.fullmatch(value) else None
+
+
+def new_secret() -> str:
+    """Return 256 random bits in base64url: the value that binds flows and forms to one browser (O-01)."""
+    return secrets.token_urlsafe(32)
+
+
+def set_cookie(response: Response, face: Face, value: str) -> None:
+    """Keep the secret in this browser; `__Host-` over https pins Path=/, Secure and no Domain (RFC 6265bis 4.1.3)."""
+    response.set_cookie(
+        face.cookie, value, max_age=COOKIE_LIFE, path="/", secure=face.secure, httponly=True, samesite="lax"
+    )
+
+
+def reference(state: str) -> str:
+    """Return the name of a flow in an address: the hash of its state, which alone opens nothing."""
+    return sha256(state)
+
+
+def form_token(secret: str, *about: str) -> str:
+    """Return the token of a form: bound to the browser's secret and to what the form is about."""
+    message = b"\0".join(part.encode("utf-8", "surrogatepass") for part in ("grantkeeper form", *about))
+    return urlsafe_b64encode(hmac.digest(secret.encode(), message, "sha256")).rstrip(b"=").decode()
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a urlencoded form of at most `MAX_BODY` bytes; the last of a doubled name.
+
+    Raises:
+        Stop: it is larger, or not such a form.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise stale_form()
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise too_large(413)
+    try:
+        return dict(parse_qsl(body.decode("ascii"), max_num_fields=8))
+    except ValueError:
+        raise stale_form() from None
+
+
+def check_same_site(request: Request, origin: str) -> None:
+    """Refuse a form that another site sent (V-37).
+
+    Sec-Fetch-Site decides where there is one: with `Referrer-Policy: no-referrer` a browser sends `Origin: null` even
+    for its own page's form (Fetch, "append a request Origin header"). Without it, Origin must be ours.
+
+    Raises:
+        Stop: the request came from elsewhere, or cannot say where from.
+    """
+    site = request.headers.get("sec-fetch-site")
+    sent = request.headers.get("origin")
+    fine = sent == origin if site is None else site == "same-origin" and sent in (None, "null", origin)
+    if not fine:
+        raise cross_site()
+
+
+def check_token(sent: str, secret: str | None, *about: str) -> str:
+    """Return the browser's secret when the form's token belongs to it.
+
+    Raises:
+        Stop: no cookie came along, or the token is of another browser, owner or client.
+    """
+    if secret is None or not hmac.compare_digest(sent.encode(), form_token(secret, *about).encode()):
+        raise stale_form()
+    return secret

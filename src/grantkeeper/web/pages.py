@@ -1,0 +1,68 @@
+"""Templates into answers: a page for people, a problem for programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jinja2
+from starlette.responses import HTMLResponse, Response
+
+from grantkeeper.web.outcome import Ending, problem, wants_problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from grantkeeper.web.face import Face
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("grantkeeper.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def style_sheet() -> bytes:
+    """Return the one style sheet."""
+    return resources.files("grantkeeper.web").joinpath("static/style.css").read_bytes()
+
+
+@cache
+def style_version() -> str:
+    """Return what changes when the style sheet does, for its address."""
+    return hashlib.sha256(style_sheet()).hexdigest()[:12]
+
+
+def prefix(request: Request) -> str:
+    """Return the path under which we are mounted, "" at the root; it always begins with exactly one slash."""
+    path = str(request.scope.get("root_path", "")).strip("/")
+    return f"/{quote(path)}" if path else ""
+
+
+def page(request: Request, face: Face, template: str, *, status: int = 200, **values: Any) -> Response:
+    """Render a template."""
+    text = (
+        _templates()
+        .get_template(template)
+        .render(prefix=prefix(request), style=style_version(), face=face, business=face.business, **values)
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def show(request: Request, face: Face, ending: Ending, **values: Any) -> Response:
+    """Show how something ended, to whoever asks."""
+    if wants_problem(request.headers.get("accept", "")) and ending.status >= 400:
+        text = json.dumps(problem(ending), ensure_ascii=False)
+        return Response(text, status_code=ending.status, media_type="application/problem+json")
+    shown = {"start": None, "points": (), "said_by": "", "undo": None} | values
+    return page(request, face, "ending.html", status=ending.page_status, ending=ending, **shown)
