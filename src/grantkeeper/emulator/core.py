@@ -5,25 +5,41 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Event, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from grantkeeper.emulator import wire
+from grantkeeper.emulator import apis, wire
 from grantkeeper.emulator.clock import Clock
+from grantkeeper.emulator.oauth import authorize, other, token
 from grantkeeper.emulator.oauth import scopes as catalogue
 from grantkeeper.emulator.oauth.faults import (
     AnswerLost,
     Faults,
+    IdToken,
+    Redirected,
+    Rotation,
+    RotationKind,
+    TokenAnswer,
+    Trouble,
 )
+from grantkeeper.emulator.oauth.keys import Keys
+from grantkeeper.emulator.pages import desk
 from grantkeeper.emulator.state import State
+from grantkeeper.emulator.visitor import Visitor
 from grantkeeper.emulator.wire import Params, Request, Response
-from grantkeeper.emulator.world import Person, Project, World
+from grantkeeper.emulator.world import Client, Person, Project, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
-_ALIASES = {"/o/oauth2/token": "/token", "/oauth2/v4/token": "/token", "/o/oauth2/auth": "/o/oauth2/v2/auth"}
+_ALIASES = {
+    "/o/oauth2/token": "/token",
+    "/oauth2/v4/token": "/token",
+    "/o/oauth2/auth": "/o/oauth2/v2/auth",
+    "/oauth2/v3/userinfo": "/v1/userinfo",
+}
 _LOGGED = 20_000
 """The log forgets the oldest beyond this, so that a benchmark does not fill the memory."""
 
@@ -68,10 +84,11 @@ class Emulator:
         """Take a world (default: the cast that comes along), the URL it is reached at, a clock (default: running)."""
         self.world = world or World.load()
         self.base_url = base_url
-        self.clock = clock or Clock.running()
+        self.clock: Clock = clock or Clock.running()
         self.lock = RLock()
         self.state = State()
         self.faults = Faults()
+        self.keys = Keys()
         self.page_secret = secrets.token_urlsafe(24)
         self._released = Event()
         self.wait: Callable[[timedelta], None] = self._wait
@@ -124,6 +141,11 @@ class Emulator:
             if canonical(each.path) == canonical(path) and all(each.form.get(key) == form[key] for key in form)
         )
 
+    def latest(self, count: int) -> list[Exchange]:
+        """Return the latest exchanges, newest first."""
+        with self.lock:
+            return list(self._log)[: -count - 1 : -1]
+
     def introspect(self, access_token: str) -> TokenInfo | None:
         """Return what the access token stands for, or None if it is not good (any more)."""
         with self.lock:
@@ -150,6 +172,200 @@ class Emulator:
             family = secrets.token_hex(8)
             return self.state.new_access(client, sub, granted, family, self.clock.now(), offline=False).value
 
+    def add_client(
+        self,
+        *redirect_uris: str,
+        kind: Literal["web", "installed"] = "web",
+        name: str = "Another app",
+        project: str | None = None,
+    ) -> Client:
+        """Register one more client, by default in the first project; its id and secret are made up."""
+        with self.lock:
+            home = self.world.project(project) if project else self.world.projects[0]
+            client = Client(
+                id=f"{home.number}-{secrets.token_hex(8)}.apps.googleusercontent.com",
+                secret=f"GOCSPX-{secrets.token_urlsafe(21)}",
+                project=home.id,
+                kind=kind,
+                redirect_uris=redirect_uris,
+                name=name,
+            )
+            self.world = self.world.with_client(client)
+            return client
+
+    def client_secret(
+        self, client_id: str | None = None, redirect_uris: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Return Google's client_secret.json of a client (default: the first).
+
+        Redirect URIs that are given are registered first, as one would in Google's console.
+        """
+        with self.lock:
+            name = client_id or self.world.clients[0].id
+            if redirect_uris:
+                self.world = self.world.with_redirect_uris(name, redirect_uris)
+            client = self.world.client(name)
+            if client is None:
+                raise KeyError(name)
+            return {
+                client.kind: {
+                    "client_id": client.id,
+                    "project_id": client.project,
+                    "auth_uri": f"{self.base_url}/o/oauth2/auth",
+                    "token_uri": f"{self.base_url}/token",
+                    "auth_provider_x509_cert_url": f"{self.base_url}/oauth2/v1/certs",
+                    "client_secret": client.secret,
+                    "redirect_uris": list(redirect_uris or client.redirect_uris),
+                }
+            }
+
+    def endpoints(self) -> dict[str, Any]:
+        """Return the discovery document."""
+        return other.document(self.base_url)
+
+    def consent(
+        self, url: str, person: str, *, allow: Literal["all"] | Iterable[str] = "all", deny: bool = False
+    ) -> str:
+        """Walk a new browser through the pages; return the URL it ends at, at the client.
+
+        Raises:
+            PageShown: the walk ended on a page, as on an error.
+        """
+        return Visitor(self).consent(url, person, allow=allow, deny=deny)
+
+    def live_refresh_tokens(self, person: str, client_id: str) -> int:
+        """Count the refresh tokens that would be accepted."""
+        with self.lock:
+            return len(self.state.live(self._person(person).sub, client_id, self.clock.now()))
+
+    def project_scopes(self, sub: str, project_id: str) -> frozenset[str]:
+        """Return all that a person allowed to the clients of a project."""
+        clients = {client.id for client in self.world.clients if client.project == project_id}
+        given = [each.scopes for (who, client), each in self.state.consents.items() if who == sub and client in clients]
+        return frozenset().union(*given)
+
+    def end_grants(self, sub: str, project_id: str) -> None:
+        """End every grant of a person in a project."""
+        clients = frozenset(client.id for client in self.world.clients if client.project == project_id)
+        self.state.end_grants(sub, clients, self.clock.now())
+
+    # Verbs: what people and administrators do
+
+    def revoke(self, person: str) -> None:
+        """Let a person take back every grant, of every project, as on their account's own page."""
+        with self.lock:
+            for project in self.world.projects:
+                self.end_grants(self._person(person).sub, project.id)
+
+    def suspend(self, person: str) -> None:
+        """Disable a person's account."""
+        with self.lock:
+            self.faults.suspended.add(self._person(person).sub)
+
+    def rapt(self, person: str) -> None:
+        """Let the person's Workspace ask for a new sign-in: refreshes answer invalid_rapt."""
+        with self.lock:
+            self.faults.rapt.add(self._person(person).sub)
+
+    def admin_block(self, person: str, scope: str) -> None:
+        """Let the person's administrator restrict a scope."""
+        with self.lock:
+            self.faults.blocked |= {(self._person(person).sub, full) for full in catalogue.normalise([scope])}
+
+    def restore(self, person: str) -> None:
+        """Lift suspend, rapt and admin_block from a person."""
+        with self.lock:
+            sub = self._person(person).sub
+            self.faults.suspended.discard(sub)
+            self.faults.rapt.discard(sub)
+            self.faults.blocked = {each for each in self.faults.blocked if each[0] != sub}
+
+    def grant_only(self, scopes: Iterable[str] | None) -> None:
+        """Let every consent from now on give no more than these scopes, whatever is ticked; None lifts it."""
+        with self.lock:
+            self.faults.only = None if scopes is None else catalogue.normalise(scopes)
+
+    def delete_client(self, client_id: str) -> None:
+        """Delete an OAuth client: its name is still known, as deleted."""
+        with self.lock:
+            self.faults.deleted_clients.add(client_id)
+
+    def expire_tokens(self) -> None:
+        """Let every access token expire now."""
+        with self.lock:
+            self.state.expire_access(self.clock.now())
+
+    def rotate(self, kind: RotationKind, grace: timedelta = timedelta(0)) -> None:
+        """Let refresh tokens rotate: never (Google), with a time of grace, or strictly: reuse ends the whole family."""
+        with self.lock:
+            self.faults.rotation = Rotation(kind=kind, grace=grace)
+
+    def rotate_keys(self) -> None:
+        """Sign id_tokens with a new key."""
+        with self.lock:
+            self.keys.rotate()
+
+    # Verbs: what goes wrong
+
+    def fail(
+        self,
+        status: int,
+        *,
+        times: int = 1,
+        path: str = "/token",
+        body: dict[str, Any] | str | bytes | None = None,
+        content_type: str | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        """Answer the next requests at a path with an error, and do nothing of what they ask."""
+        known = {403: "rate_limit_exceeded", 429: "rate_limit_exceeded"}
+        content = body if body is not None else {"error": known.get(status, "internal_failure")}
+        kind = content_type or (wire.TYPE_JSON if isinstance(content, dict) else wire.TYPE_HTML)
+        headers = [("content-type", kind)]
+        if retry_after is not None:
+            headers.append(("retry-after", str(int(retry_after.total_seconds()))))
+        raw = wire.json(content).body if isinstance(content, dict) else content
+        answer = Response(status=status, headers=tuple(headers), body=raw if isinstance(raw, bytes) else raw.encode())
+        self._arm(Trouble(instead=answer), path, times)
+
+    def lose_answer(self, times: int = 1, *, path: str = "/token") -> None:
+        """Do the work of the next requests, then close the connection without an answer."""
+        self._arm(Trouble(lost=True), path, times)
+
+    def slow(self, duration: timedelta | float, times: int = 1, *, path: str = "/token") -> None:
+        """Do the work of the next requests at once, and answer late (a number: seconds); `release` ends the wait."""
+        late = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+        self._released.clear()
+        self._arm(Trouble(late=late), path, times)
+
+    def release(self) -> None:
+        """Let every answer that waits go out now."""
+        self._released.set()
+
+    def omit_refresh_token(self, times: int = 1) -> None:
+        """Leave the refresh token out of the next exchanges that would bring one."""
+        with self.lock:
+            self.faults.no_refresh_token += times
+
+    def tamper_token_answer(self, change: TokenAnswer, times: int = 1) -> None:
+        """Change the next good token answers: the function returns another dict, or the raw body."""
+        with self.lock:
+            self.faults.tamper(times, token_answer=change)
+
+    def tamper_id_token(self, change: IdToken, times: int = 1) -> None:
+        """Change the next id_tokens: the function takes claims and header; it returns both, or a whole token."""
+        with self.lock:
+            self.faults.tamper(times, id_token=change)
+
+    def tamper_redirect(self, change: Redirected, times: int = 1) -> None:
+        """Change the parameters of the next redirects to a client."""
+        with self.lock:
+            self.faults.tamper(times, redirect=change)
+
+    def _arm(self, trouble: Trouble, path: str, times: int) -> None:
+        with self.lock:
+            self.faults.arm(trouble, canonical(path), times)
+
     def _person(self, name: str) -> Person:
         person = self.world.person(name)
         if person is None:
@@ -160,7 +376,25 @@ class Emulator:
         self._released.wait(duration.total_seconds())
 
 
-def _route(emulator: Emulator, request: Request) -> Response:
-    from grantkeeper.emulator import apis
+_ROUTES: dict[str, Callable[[Emulator, Request], Response]] = {
+    "/o/oauth2/v2/auth": authorize.start,
+    authorize.ACCOUNT: authorize.account,
+    authorize.CONSENT: authorize.consent,
+    "/token": token.token,
+    "/revoke": other.revoke,
+    "/tokeninfo": other.tokeninfo,
+    "/v1/userinfo": other.userinfo,
+    "/oauth2/v3/certs": other.jwks,
+    "/oauth2/v1/certs": other.certificates,
+    "/.well-known/openid-configuration": other.discovery,
+    "/": desk.index,
+}
 
+
+def _route(emulator: Emulator, request: Request) -> Response:
+    handler = _ROUTES.get(canonical(request.path))
+    if handler:
+        return handler(emulator, request)
+    if request.path.startswith("/_emulator/"):
+        return desk.route(emulator, request)
     return apis.route(emulator, request) or wire.json({"error": "not_found"}, 404)

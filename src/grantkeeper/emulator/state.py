@@ -6,6 +6,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grantkeeper.emulator.oauth.authorize import Attempt
 
 ACCESS_LIFE = timedelta(seconds=3599)
 CODE_LIFE = timedelta(minutes=10)
@@ -89,6 +93,8 @@ class State:
         self.codes: dict[str, Code] = {}
         self.access: dict[str, Access] = {}
         self.refresh: dict[str, Refresh] = {}
+        self.sessions: dict[str, tuple[str, ...]] = {}
+        self.attempts: dict[str, Attempt] = {}
         self._refresh_of: dict[tuple[str, str], list[str]] = {}
 
     def new_code(self, code: Code) -> None:

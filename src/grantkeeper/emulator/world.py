@@ -216,6 +216,15 @@ class World:
         """Return the world with one more client."""
         return replace(self, clients=(*self.clients, client))
 
+    def with_redirect_uris(self, client_id: str, uris: Iterable[str]) -> World:
+        """Return the world where the client has these redirect URIs as well."""
+
+        def more(client: Client) -> Client:
+            added = tuple(uri for uri in dict.fromkeys(uris) if uri not in client.redirect_uris)
+            return replace(client, redirect_uris=(*client.redirect_uris, *added)) if client.id == client_id else client
+
+        return replace(self, clients=tuple(more(client) for client in self.clients))
+
     def with_network(self, network: Network) -> World:
         """Return the world with one more network."""
         return replace(self, networks=(*self.networks, network))

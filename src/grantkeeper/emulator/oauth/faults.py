@@ -17,7 +17,7 @@ IdToken = Callable[[Claims, dict[str, Any]], "tuple[Claims, dict[str, Any]] | st
 Redirected = Callable[[list[tuple[str, str]]], list[tuple[str, str]]]
 
 
-class AnswerLost(ConnectionError):  # noqa: N818 (what happened, not whose error it is)
+class AnswerLost(ConnectionError):
     """The work was done, and the connection was closed before the answer."""
 
 
