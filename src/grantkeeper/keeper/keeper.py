@@ -117,12 +117,11 @@ class Keeper:
         from ..http import HttpTransport
         from ..store import SqlStore
 
-        key_ring = settings.key_ring()
         store = SqlStore(settings.database)
         try:
             store.check()
             transport = HttpTransport(proxy=settings.proxy, ca_file=settings.ca_file)
-            return cls(store=store, sealer=key_ring, clients=settings.clients, transport=transport)
+            return cls(store=store, sealer=settings.keys, clients=settings.clients, transport=transport)
         except BaseException:
             store.close()
             raise

@@ -1,0 +1,54 @@
+"""Checks of the database: does it answer, is its schema ours, does SQLite keep what was written."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from sqlalchemy import make_url
+
+from grantkeeper.errors import DatabaseUnavailable, Misconfigured
+from grantkeeper.store import SqlStore
+from grantkeeper.store.engine import sqlite_file, wal_is_safe
+
+from .files import check_permissions
+from .finding import Finding, ok, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def check_database(url: str) -> Iterator[Finding]:
+    """Look whether the database answers and has the tables of this version."""
+    try:
+        store = SqlStore(url)
+        try:
+            store.check()
+        finally:
+            store.close()
+    except (Misconfigured, DatabaseUnavailable) as error:
+        yield problem("database", str(error.args[0]), error.advice)
+        return
+    yield ok("database", f"{url.partition(':')[0]}: it answers and its tables are of this version.")
+    if url.startswith("sqlite"):
+        file = sqlite_file(make_url(url))
+        yield check_journal(sqlite3.sqlite_version_info, journal_mode(file))
+        yield from check_permissions("database", file)
+
+
+def journal_mode(file: Path) -> str:
+    """Return SQLite's journal mode of an existing file."""
+    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def check_journal(version: tuple[int, ...], mode: str) -> Finding:
+    """Say whether this SQLite keeps this journal whole (R-47: WAL was not safe before 3.51.3, nor in 3.52.0)."""
+    text = f"SQLite {'.'.join(map(str, version))}, journal mode {mode}"
+    if mode != "wal" or wal_is_safe(version):
+        return ok("sqlite", f"{text}: safe with several processes.")
+    advice = "Upgrade SQLite to 3.51.3 or newer (not 3.52.0), or stop what switches this file to WAL."
+    return problem("sqlite", f"{text}: several processes can corrupt the file (sqlite.org/wal.html).", advice)

@@ -1,0 +1,149 @@
+"""`list`, `show`, `token`, `refresh`, `revoke`: what there is, and what can be done with it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grantkeeper.model import DEFAULT_MIN_TTL, GrantStatus
+
+from . import output
+from .exits import Exit
+from .output import AsJson, GrantId
+from .wiring import open_keeper
+
+if TYPE_CHECKING:
+    from grantkeeper.model import AccessToken, Grant, Revocation
+
+
+def list_grants(
+    ctx: typer.Context,
+    owner: Annotated[str | None, typer.Option(help="Only this owner's.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only at this OAuth client.")] = None,
+    status: Annotated[GrantStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List grants.
+
+    In a pipe each grant is one whole line.
+    """
+    with open_keeper(ctx) as keeper:
+        found = list(keeper.grants(owner=owner, client=client, status=status))
+    if as_json:
+        output.result_json([output.grant_data(grant) for grant in found])
+        return
+    if not found:
+        output.note("There is no such grant. Connect one: grantkeeper connect OWNER CLIENT")
+        return
+    columns = ("GRANT", "OWNER", "CLIENT", "PERSON", "STATUS", "REASON")
+    output.table(columns, (_row(grant) for grant in found))
+
+
+def show(ctx: typer.Context, grant: GrantId, as_json: AsJson = False) -> None:
+    """Show one grant: who consented to what, how it stands, what to do."""
+    with open_keeper(ctx) as keeper:
+        found = keeper.get(grant)
+    output.result_json(output.grant_data(found)) if as_json else output.grant_lines(found)
+
+
+def token(
+    ctx: typer.Context,
+    grant: GrantId,
+    min_ttl: Annotated[
+        int, typer.Option(metavar="SECONDS", min=0, max=86_400, help="How long it has to live at least.")
+    ] = int(DEFAULT_MIN_TTL.total_seconds()),
+    as_json: AsJson = False,
+) -> None:
+    """Print an access token that is valid now, and nothing else; renews it when it has to.
+
+    The refresh token is never printed.
+    """
+    with open_keeper(ctx) as keeper:
+        access = keeper.token(grant, min_ttl=timedelta(seconds=min_ttl))
+    output.result_json(_token_data(access)) if as_json else output.result(access.value.reveal())
+
+
+def refresh(ctx: typer.Context, grant: GrantId, as_json: AsJson = False) -> None:
+    """Ask the provider for a new access token now, whatever is left of the old one."""
+    with open_keeper(ctx) as keeper:
+        access = keeper.refresh(grant)
+    expires_at = output.timestamp(access.expires_at)
+    if as_json:
+        output.result_json({"grant_id": grant, "expires_at": expires_at, "scopes": sorted(access.scopes)})
+    else:
+        output.result(f"Refreshed; the access token is valid until {expires_at}.")
+
+
+def revoke(
+    ctx: typer.Context,
+    grant: GrantId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    end_siblings: Annotated[
+        bool, typer.Option("--end-siblings", help="Revoke at the provider even though other grants end with it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Disconnect: end the grant here, and at the provider when no other grant lives on the same consent."""
+    with open_keeper(ctx) as keeper:
+        found = keeper.get(grant)
+        siblings = keeper.siblings(grant)
+        _tell_what_ends(found, siblings, end_siblings=end_siblings)
+        if not yes:
+            _ask()
+        done = keeper.revoke(grant, siblings="end" if end_siblings else "keep")
+    _tell_what_ended(done, as_json=as_json)
+
+
+def _row(grant: Grant) -> tuple[str, ...]:
+    person = grant.email or grant.subject
+    return grant.id, grant.owner, grant.client, person, grant.status.value, grant.reason.value
+
+
+def _token_data(access: AccessToken) -> dict[str, object]:
+    """Return what `token --json` prints (V-44: an access token, never a refresh token)."""
+    return {
+        "access_token": access.value.reveal(),
+        "token_type": "Bearer",
+        "expires_at": output.timestamp(access.expires_at),
+        "scopes": sorted(access.scopes),
+    }
+
+
+def _tell_what_ends(grant: Grant, siblings: tuple[Grant, ...], *, end_siblings: bool) -> None:
+    output.note(f"Disconnects {grant.owner} from {grant.client} ({grant.email or grant.subject}).")
+    if not siblings:
+        output.note("The provider is told as well.")
+        return
+    output.note(f"The same person's consent carries {len(siblings)} more:")
+    for each in siblings:
+        output.note(f"  {each.id}  {each.owner}  {each.client}")
+    if end_siblings:
+        output.note("The provider is told, and THEY END TOO (--end-siblings).")
+    else:
+        output.note("They keep working: the provider is not told until the last of them goes.")
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        output.note("Nothing was changed: there is nobody to ask here; say --yes.")
+        raise typer.Exit(Exit.USAGE)
+    if not typer.confirm("Go on?", err=True):
+        output.note("Nothing was changed.")
+        raise typer.Exit(Exit.DENIED)
+
+
+def _tell_what_ended(done: Revocation, *, as_json: bool) -> None:
+    if as_json:
+        data = {"grant": output.grant_data(done.grant), "at_provider": done.at_provider, "siblings": done.siblings}
+        output.result_json(data)
+        return
+    said = {
+        "revoked": "and the provider has revoked it",
+        "kept": f"the consent stays at the provider for {done.siblings} more",
+        "pending": "the provider could not be told yet: run the same command again later",
+        "nothing_to_revoke": "there was nothing left to revoke at the provider",
+    }
+    output.result(f"Disconnected here; {said[done.at_provider]}.")

@@ -1,0 +1,166 @@
+"""`serve` and `emulator`: what listens until it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grantkeeper.errors import InvalidInput, Misconfigured
+
+from . import output
+from .wiring import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grantkeeper.emulator import Emulator, World
+
+_EMULATOR_PORT = 8910
+_SITE_PORT = 8765
+
+
+def emulator(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen on; of this machine's loopback only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = _EMULATOR_PORT,
+    grpc: Annotated[bool, typer.Option("--grpc/--no-grpc", help="Serve the Google Ads API over gRPC too.")] = False,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="The gRPC port; 0 takes a free one.")] = 0,
+    world: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its people, clients and accounts, instead of the usual cast.")
+    ] = None,
+    testing: Annotated[
+        bool, typer.Option("--testing", help="Consent screens in Testing: refresh tokens end after seven days.")
+    ] = False,
+    write_client_secret: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a client_secret.json of one of its clients.")
+    ] = None,
+    client: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of which client; else of the first for desktop apps.")
+    ] = None,
+) -> None:
+    """Run Google in a box: consent screen, tokens, and the Ads and Ad Manager APIs, for people and tests.
+
+    It gives tokens to anybody who asks, so it listens on loopback only.
+    """
+    from grantkeeper.emulator import Emulator
+
+    _refuse_beyond_loopback(host)
+    box = Emulator(_world(world, testing=testing))
+    with _serving_emulator(box, host, port, grpc=grpc, grpc_port=grpc_port) as served:
+        if write_client_secret is not None:
+            _write_secret(box, client, write_client_secret)
+        _tell_where(box, served)
+        _until_stopped()
+
+
+def serve(
+    ctx: typer.Context,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="Everybody who comes is this owner; on loopback only.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = _SITE_PORT,
+) -> None:
+    """Run the web app: start page, connect, callback, result.
+
+    It does not know who your customers are. For one owner on your own machine say --owner; otherwise mount
+    grantkeeper.web.grantkeeper_app in your own site, which knows who is signed in (docs: embedding).
+    """
+    if owner is None:
+        raise InvalidInput(
+            "The web app has to know which owner a visitor is.",
+            advice="On your own machine: grantkeeper serve --owner OWNER. In your site: mount "
+            "grantkeeper.web.grantkeeper_app(keeper, owner=...), see the docs on embedding.",
+        )
+    _refuse_beyond_loopback(host)
+    try:
+        import uvicorn
+    except ImportError:
+        raise Misconfigured("The server is not installed.", advice="pip install 'grantkeeper[server]'") from None
+    from grantkeeper.aio import AsyncKeeper
+    from grantkeeper.keeper import Keeper
+    from grantkeeper.web import grantkeeper_app
+
+    keeper = AsyncKeeper(Keeper.from_settings(load_settings(ctx)))
+    site = grantkeeper_app(keeper, owner=lambda _request: owner)
+    output.result(f"http://{_literal(host)}:{port}/ as {owner}; Ctrl-C stops it")
+    # The access log would hold the callback's code and state.
+    uvicorn.run(site, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+
+
+def _refuse_beyond_loopback(host: str) -> None:
+    try:
+        if host == "localhost" or ip_address(host).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise InvalidInput(f"{host} is not an address of this machine's loopback interface.", advice="Use 127.0.0.1.")
+
+
+def _literal(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _world(file: Path | None, *, testing: bool) -> World:
+    from dataclasses import replace
+
+    from grantkeeper.emulator import World, WorldError
+
+    try:
+        world = World.load(file)
+    except (WorldError, OSError) as error:
+        raise Misconfigured(f"{file}: {error}", advice="The emulator's page of the docs describes the file.") from None
+    if testing:
+        projects = tuple(replace(each, publishing="testing") for each in world.projects)
+        world = replace(world, projects=projects)
+    return world
+
+
+@contextmanager
+def _serving_emulator(box: Emulator, host: str, port: int, *, grpc: bool, grpc_port: int) -> Iterator[Any]:
+    from grantkeeper.emulator.server import serve as start
+
+    try:
+        with start(box, host, port, grpc=grpc, grpc_port=grpc_port) as served:
+            yield served
+    except ImportError as error:
+        raise Misconfigured(str(error), advice="pip install 'grantkeeper[server,google-ads]'") from None
+
+
+def _write_secret(box: Emulator, client: str | None, file: Path) -> None:
+    """Write the file as Google would give it, for this user only."""
+    chosen = client or next(
+        (each.id for each in box.world.clients if each.kind == "installed"), box.world.clients[0].id
+    )
+    if chosen not in {each.id for each in box.world.clients}:
+        known = ", ".join(each.id for each in box.world.clients)
+        raise InvalidInput(f"The emulator has no client {chosen}.", advice=f"It has: {known}.")
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        json.dump(box.client_secret(chosen), opened, indent=2)
+
+
+def _tell_where(box: Emulator, served: Any) -> None:
+    output.result(f"Google in a box: {served.url}   (Ctrl-C stops it)")
+    output.result(f"  people        {', '.join(each.email for each in box.world.people)}")
+    output.result(f"  use it with   export GRANTKEEPER_EMULATOR={served.url}")
+    if served.grpc_target:
+        output.result(f"  gRPC          {served.grpc_target}")
+        output.result(f"                export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH={served.ca_file}")
+
+
+def _until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(3600):
+        continue

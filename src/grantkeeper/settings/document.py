@@ -1,0 +1,215 @@
+"""grantkeeper.toml and the environment as one checked document; nothing that it points to is opened here."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from grantkeeper.errors import Misconfigured, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CONFIG_NAME: Final = "grantkeeper.toml"
+MAX_FILE: Final = 256 * 1024
+"""Far beyond any honest configuration, key or client_secret.json; keeps a wrong path (a device, a dump) harmless."""
+_DATABASES: Final = ("sqlite", "postgresql", "mysql", "mariadb")
+_Table = TypeVar("_Table", bound=msgspec.Struct)
+
+
+class ClientTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A `[clients.NAME]` table as written."""
+
+    provider: str
+    client_secret_file: str | tuple[str, ...]
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    optional_scopes: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """The file's top level as written."""
+
+    database: str | None = None
+    key_file: str | None = None
+    emulator: str | None = None
+    proxy: str | None = None
+    ca_file: str | None = None
+    clients: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What the file and the environment say, paths made absolute. `keys` are GRANTKEEPER_KEYS, never shown."""
+
+    file: Path
+    database: str = field(repr=False)
+    key_file: Path | None
+    keys: str | None = field(repr=False)
+    emulator: str | None
+    proxy: str | None = field(repr=False)
+    ca_file: Path | None
+    clients: Mapping[str, ClientTable]
+
+    def path(self, written: str) -> Path:
+        """Return a path as written, relative to the file's folder."""
+        return self.file.parent / Path(written).expanduser()
+
+    def wrong(self, key: str, what: str, advice: str = "") -> Misconfigured:
+        """Return the error that names this file and the key in it."""
+        return wrong(self.file, key, what, advice)
+
+
+def wrong(file: Path, key: str, what: str, advice: str = "") -> Misconfigured:
+    """Return the error that names the file and the key in it."""
+    return Misconfigured(f"{file}: {printable(key)}: {what}.", advice=advice)
+
+
+def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
+    """Read the file and put the environment's values over it.
+
+    Raises:
+        Misconfigured: the file is missing, unreadable, not TOML, or says something it may not.
+    """
+    file = (path or Path(environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME)).expanduser().absolute()
+    written = convert(file, "", _parse(file), _File)
+    database = environ.get("GRANTKEEPER_DATABASE") or written.database
+    if not database:
+        raise wrong(file, "database", "is missing", 'Add database = "sqlite:///grantkeeper.sqlite3".')
+    key_file = environ.get("GRANTKEEPER_KEY_FILE") or written.key_file
+    emulator = environ.get("GRANTKEEPER_EMULATOR") or written.emulator
+    document = Document(
+        file=file,
+        database=_database(file, database),
+        key_file=file.parent / Path(key_file).expanduser() if key_file else None,
+        keys=environ.get("GRANTKEEPER_KEYS") or None,
+        emulator=_emulator(file, emulator) if emulator else None,
+        proxy=_proxy(file, written.proxy) if written.proxy else None,
+        ca_file=file.parent / Path(written.ca_file).expanduser() if written.ca_file else None,
+        clients={name: convert(file, f"clients.{name}", each, ClientTable) for name, each in written.clients.items()},
+    )
+    if document.ca_file and not document.ca_file.is_file():
+        raise document.wrong("ca_file", f"there is no file {document.ca_file}", "Give the path of a PEM file.")
+    return document
+
+
+def read_bytes(file: Path, *, key: str = "", advice: str = "") -> bytes:
+    """Return a small file's content.
+
+    Raises:
+        Misconfigured: it is missing, not a file, unreadable or too large.
+    """
+    label = f"{key}: " if key else ""
+    try:
+        if not file.is_file():
+            what = "is not a file" if file.exists() else "there is no such file"
+            raise Misconfigured(f"{label}{file}: {what}.", advice=advice)
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE + 1)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise Misconfigured(f"{label}{file} cannot be read: {what}.", advice="Check its owner and mode.") from error
+    if len(content) > MAX_FILE:
+        raise Misconfigured(f"{label}{file} is larger than {MAX_FILE // 1024} kB.", advice="Is the path right?")
+    return content
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    content = read_bytes(file, advice="Run `grantkeeper init`, or say where it is: --config or GRANTKEEPER_CONFIG.")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{file} is not UTF-8 text (byte {error.start}).", advice="Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        # The message says what and where ("Invalid value (at line 3, column 7)") and quotes keys, never values.
+        raise Misconfigured(f"{file} is not TOML: {printable(str(error))}.", advice="See https://toml.io.") from None
+
+
+def convert(file: Path, place: str, table: Mapping[str, Any], kind: type[_Table]) -> _Table:
+    """Return a table as `kind`.
+
+    Raises:
+        Misconfigured: a key is unknown (near names are offered), missing, or its value is of another type.
+    """
+    known = [each.name for each in msgspec.structs.fields(kind)]
+    for key in table:
+        if key not in known:
+            raise wrong(file, dotted(place, key), "is not a setting", _offer(key, known))
+    missing = [each.name for each in msgspec.structs.fields(kind) if each.required and each.name not in table]
+    if missing:
+        raise wrong(file, dotted(place, missing[0]), "is missing", "The configuration page of the docs describes it.")
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise wrong(file, dotted(place, where.rstrip("`")), _plain(what)) from None
+
+
+def dotted(place: str, key: str) -> str:
+    """Return the key with the table that it stands in."""
+    return f"{place}.{key}" if place else key
+
+
+def _plain(what: str) -> str:
+    """Return msgspec's message (types only, never values) in TOML's words."""
+    words = {"`str`": "a text", "`int`": "a number", "`float`": "a number", "`bool`": "true or false"}
+    words |= {"`array`": "a list", "`object`": "a table", "`str | array`": "a text or a list", "Expected": "expected"}
+    for before, after in sorted(words.items(), key=lambda pair: -len(pair[0])):
+        what = what.replace(before, after)
+    return what.replace("`", "").replace(" | null", "")
+
+
+def _offer(key: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = get_close_matches(key.lower(), known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+
+
+def _database(file: Path, url: str) -> str:
+    """Check the URL's kind and make SQLite's path absolute. The URL is never shown: it may hold a password."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme.partition("+")[0] not in _DATABASES:
+        advice = "Write it as sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME."
+        raise wrong(file, "database", "is not the URL of a database that grantkeeper knows", advice)
+    if not scheme.startswith("sqlite"):
+        return url
+    path, question, query = rest.removeprefix("/").partition("?")
+    if not rest.startswith("/") or not path or path.startswith(":memory:"):
+        advice = "Grants have to outlive the process: sqlite:///grantkeeper.sqlite3"
+        raise wrong(file, "database", "names no SQLite file", advice)
+    return f"{scheme}:///{file.parent / Path(path).expanduser()}{question}{query}"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an http(s) URL points at this machine and carries nothing but host, port and path."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+    return local and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+
+
+def _emulator(file: Path, url: str) -> str:
+    if not is_loopback(url):
+        advice = (
+            "The emulator gives tokens to anybody who asks: http://127.0.0.1:8910, or no such line for the real one."
+        )
+        raise wrong(file, "emulator", "is not an http URL on this machine's loopback interface", advice)
+    return url.rstrip("/")
+
+
+def _proxy(file: Path, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise wrong(file, "proxy", "is not an http or https URL", "Write it as http://HOST:PORT.")
+    return url
