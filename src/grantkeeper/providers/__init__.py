@@ -1,0 +1,1 @@
+"""Authorization servers as data, with what is peculiar to each."""

@@ -1,0 +1,41 @@
+"""Which URLs may be talked to: https anywhere, http on this machine only (RFC 9700 2.6, RFC 8252 8.3)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+_CLEAN: Final = re.compile(r"[\x21-\x7e]{1,2048}")
+"""Printable ASCII without spaces: urlsplit drops tabs and line breaks without a word."""
+
+
+def parts(url: object) -> SplitResult | None:
+    """Return the parts of an absolute http(s) URL with a host and a valid port, or None."""
+    if not isinstance(url, str) or not _CLEAN.fullmatch(url) or "\\" in url:
+        return None
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        return None
+    return split if split.scheme in ("http", "https") and split.hostname and port != 0 else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for localhost and the loopback addresses, written as such (RFC 8252 7.3)."""
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_endpoint(url: object) -> bool:
+    """Return True for an https URL, or http on loopback, without user name and fragment (RFC 6749 3.1 and 3.2)."""
+    split = parts(url)
+    if split is None or split.username is not None or split.password is not None or "#" in str(url):
+        return False
+    return split.scheme == "https" or is_loopback(split.hostname or "")
