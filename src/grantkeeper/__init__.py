@@ -6,8 +6,8 @@
         grant = keeper.find("acme", "google-ads")
         token = keeper.token(grant.id)
 
-The words are in `grantkeeper.model`, the errors in `grantkeeper.errors`; all of them can be imported from here. Importing
-`grantkeeper` loads no database, no HTTP and no provider's library: what needs them is loaded at its first use.
+The words are in `grantkeeper.model`, the errors in `grantkeeper.errors`; all of them can be imported from here.
+Importing `grantkeeper` loads no database, no HTTP and no provider's library: what needs them comes at its first use.
 """
 
 from __future__ import annotations

@@ -1,0 +1,90 @@
+"""AsyncKeeper: the same verbs, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from datetime import timedelta
+
+from grantkeeper import AsyncKeeper, Grant, Keeper
+from grantkeeper.emulator import Emulator
+from grantkeeper.testing import Connect
+
+IDA = "ida@nordwind-outdoor.example"
+
+
+def test_the_whole_flow_awaited(keeper: Keeper, emulator: Emulator) -> None:
+    """begin, complete, find, token, refresh, revoke."""
+
+    async def walk() -> None:
+        async with AsyncKeeper(keeper) as aio:
+            redirect = await aio.begin("acme", "google-ads")
+            grant = await aio.complete(redirect.flow, emulator.consent(redirect.url, IDA))
+            assert isinstance(grant, Grant)
+            assert await aio.find("acme", "google-ads") == grant
+            assert [each.id for each in await aio.grants("acme")] == [grant.id]
+            emulator.clock.advance(timedelta(hours=2))
+            first = await aio.token(grant.id)
+            assert await aio.token(grant.id) == first
+            assert await aio.refresh(grant.id) != first
+            assert (await aio.revoke(grant.id)).at_provider == "revoked"
+
+    asyncio.run(walk())
+
+
+def test_50_tasks_asking_for_an_expired_token_cause_one_refresh_though_49_are_cancelled(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """R-02: cancelling who waits does not cancel the refresh."""
+    grant = connect("acme", IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    started, release = threading.Event(), threading.Event()
+    emulator.wait = lambda _: (started.set(), release.wait(10), None)[2]  # type: ignore[func-returns-value]
+    emulator.slow(timedelta(seconds=5))
+
+    async def walk() -> None:
+        aio = AsyncKeeper(keeper)
+        tasks = [asyncio.create_task(aio.token(grant.id)) for _ in range(50)]
+        assert await asyncio.to_thread(started.wait, 10)
+        for task in tasks[1:]:
+            task.cancel()
+        release.set()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(isinstance(each, asyncio.CancelledError) for each in done) == 49
+        assert (await tasks[0]).value == keeper.token(grant.id).value
+        await aio.close()
+
+    asyncio.run(walk())
+    assert len(emulator.requests("/token", grant_type="refresh_token")) == 1
+
+
+def test_a_token_in_memory_is_answered_without_a_thread(connect: Connect, keeper: Keeper) -> None:
+    """The event loop answers although every thread of the pools is taken."""
+    grant = connect("acme", IDA)
+    keeper.token(grant.id)
+    release = threading.Event()
+
+    async def walk() -> None:
+        aio = AsyncKeeper(keeper)
+        loop = asyncio.get_running_loop()
+        taken = [
+            loop.run_in_executor(pool, release.wait, 10) for pool in (aio._database, aio._provider) for _ in range(64)
+        ]
+        assert (await asyncio.wait_for(aio.token(grant.id), 5)).value
+        release.set()
+        await asyncio.gather(*taken)
+        await aio.close()
+
+    asyncio.run(walk())
+
+
+def test_every_verb_of_the_keeper_is_there_with_the_same_arguments() -> None:
+    """One vocabulary; `remembered` and `stored` are how token() avoids a thread."""
+    own = {"from_env", "from_settings", "remembered", "stored"}
+    verbs = {name for name in vars(Keeper) if not name.startswith("_")} - own
+
+    for name in verbs:
+        ours, theirs = inspect.getattr_static(AsyncKeeper, name), inspect.getattr_static(Keeper, name)
+        if not isinstance(theirs, property):
+            assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys(), name

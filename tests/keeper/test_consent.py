@@ -1,0 +1,508 @@
+"""From a click to a row: begin and complete, with Google's rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from grantkeeper import (
+    AccountMismatch,
+    BadCallback,
+    ConsentDenied,
+    ConsentRequired,
+    Grant,
+    GrantStatus,
+    InvalidInput,
+    Keeper,
+    NotFound,
+    Reason,
+    Redirect,
+)
+from grantkeeper.emulator import Emulator
+from grantkeeper.testing import Connect, consent
+
+IDA = "ida@nordwind-outdoor.example"
+TOM = "tom.becker@nordwind-outdoor.example"
+SAM = "sam@fjord-media.example"
+ADWORDS = "https://www.googleapis.com/auth/adwords"
+DFP = "https://www.googleapis.com/auth/dfp"
+
+
+def asked(redirect: Redirect) -> dict[str, str]:
+    """The parameters of an authorization request."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(redirect.url).query).items()}
+
+
+def exchanges(emulator: Emulator) -> int:
+    """How many authorization codes were sent to the token endpoint."""
+    return len(emulator.requests("/token", grant_type="authorization_code"))
+
+
+def test_a_first_consent_ends_in_an_active_grant_of_that_person(connect: Connect) -> None:
+    """A grant names owner, person and what was granted."""
+    grant = connect("acme", IDA)
+
+    assert grant.status is GrantStatus.ACTIVE
+    assert (grant.owner, grant.client, grant.email) == ("acme", "google-ads", IDA)
+    assert ADWORDS in grant.scopes
+    assert grant.missing == frozenset()
+
+
+def test_the_authorization_request_asks_as_google_wants_it(keeper: Keeper) -> None:
+    """O-02, O-04: offline access, incremental authorization, PKCE S256, state of 256 bits; consent is not forced."""
+    sent = asked(keeper.begin("acme", "google-ads"))
+
+    assert sent["access_type"] == "offline"
+    assert sent["include_granted_scopes"] == "true"
+    assert sent["code_challenge_method"] == "S256"
+    assert len(sent["state"]) >= 43
+    assert "consent" not in sent.get("prompt", "")
+    assert {"openid", ADWORDS} <= set(sent["scope"].split())
+
+
+def test_every_flow_has_its_own_state_challenge_and_nonce(keeper: Keeper) -> None:
+    """O-02, O-04: nothing of a flow is ever used again."""
+    many = [asked(keeper.begin("acme", "google-ads")) for _ in range(50)]
+
+    for name in ("state", "code_challenge", "nonce"):
+        assert len({sent[name] for sent in many}) == 50
+
+
+def test_a_grant_is_found_again_by_owner_and_client(connect: Connect, keeper: Keeper) -> None:
+    """At the next login the stored grant is there."""
+    grant = connect("acme", IDA)
+
+    assert keeper.find("acme", "google-ads") == grant
+    assert keeper.get(grant.id) == grant
+
+
+def test_the_same_person_consenting_again_keeps_the_grants_id(connect: Connect) -> None:
+    """Ids that the business stored stay good."""
+    first = connect("acme", IDA)
+    again = connect("acme", IDA)
+
+    assert again.id == first.id
+    assert again.version > first.version
+
+
+def test_a_person_with_a_live_refresh_token_is_not_asked_for_consent_again(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """Consent is forced only when there is no live refresh token; the stored one is kept (O-29, O-35)."""
+    connect("acme", IDA)
+    before = emulator.live_refresh_tokens(IDA, keeper.client("google-ads").client_id)
+
+    redirect = keeper.begin("acme", "google-ads")
+    assert "consent" not in asked(redirect).get("prompt", "")
+    assert asked(redirect)["login_hint"] == IDA
+
+    grant = connect("acme", IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    assert keeper.token(grant.id).value
+    assert emulator.live_refresh_tokens(IDA, keeper.client("google-ads").client_id) == before
+
+
+def test_a_dead_grant_asks_for_consent_again_and_comes_back_to_life(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """After a revocation the next begin forces consent, and the same row is active again."""
+    grant = connect("acme", IDA)
+    emulator.revoke(IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    with pytest.raises(ConsentRequired):
+        keeper.token(grant.id)
+
+    assert "consent" in asked(keeper.begin("acme", "google-ads"))["prompt"]
+    again = connect("acme", IDA)
+    assert (again.id, again.status) == (grant.id, GrantStatus.ACTIVE)
+
+
+def test_a_missing_refresh_token_is_asked_for_once_more_by_itself(keeper: Keeper, emulator: Emulator) -> None:
+    """O-29: none came and none is stored: one second pass with prompt=consent, as the person it just was."""
+    redirect = keeper.begin("acme", "google-ads")
+    emulator.omit_refresh_token()
+    again = keeper.complete(redirect.flow, emulator.consent(redirect.url, IDA))
+
+    assert isinstance(again, Redirect)
+    assert "consent" in asked(again)["prompt"]
+    assert asked(again)["login_hint"] == IDA
+    assert again.flow == redirect.flow
+
+    grant = keeper.complete(again.flow, emulator.consent(again.url, IDA))
+    assert isinstance(grant, Grant)
+    assert grant.usable
+
+
+def test_no_refresh_token_even_after_the_second_pass_says_so(keeper: Keeper, emulator: Emulator) -> None:
+    """O-29: there is no third pass, and no grant that would die within the hour."""
+    redirect = keeper.begin("acme", "google-ads")
+    emulator.omit_refresh_token(times=2)
+    again = keeper.complete(redirect.flow, emulator.consent(redirect.url, IDA))
+    assert isinstance(again, Redirect)
+
+    with pytest.raises(ConsentRequired) as caught:
+        keeper.complete(again.flow, emulator.consent(again.url, IDA))
+    assert caught.value.reason == Reason.NO_REFRESH_TOKEN
+    assert list(keeper.grants()) == []
+
+
+def test_the_same_person_in_two_owners_works_and_shares_the_refresh_token(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """O-28: no second token is minted towards Google's cap of 100; both owners' grants refresh."""
+    one, two = connect("acme", SAM), connect("globex", SAM)
+    emulator.clock.advance(timedelta(hours=2))
+
+    assert one.id != two.id
+    assert keeper.token(one.id).value != keeper.token(two.id).value
+    assert emulator.live_refresh_tokens(SAM, keeper.client("google-ads").client_id) == 1
+
+
+def test_a_siblings_token_is_not_taken_when_it_reaches_less(keeper: Keeper, emulator: Emulator) -> None:
+    """A grant must be able to refresh to what was granted: a narrower sibling's token does not do."""
+    consent(keeper, emulator, "acme", SAM, "google-ads")
+    grant = consent(keeper, emulator, "globex", SAM, "ad-manager")
+    emulator.clock.advance(timedelta(hours=2))
+
+    assert DFP in keeper.token(grant.id).scopes
+
+
+def test_another_persons_account_on_reconsent_is_refused(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """O-27: a typed error names both accounts, and the grant is as it was."""
+    grant = connect("acme", IDA)
+    with pytest.raises(AccountMismatch) as caught:
+        connect("acme", TOM)
+
+    assert (caught.value.expected, caught.value.actual) == ((IDA,), TOM)
+    assert caught.value.grant_id == grant.id
+    assert [each.id for each in keeper.grants("acme")] == [grant.id]
+
+
+def test_another_account_can_be_added_on_purpose(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Several grants per owner; find() then wants to know which."""
+    first = connect("acme", IDA)
+    second = consent(keeper, emulator, "acme", TOM, other_account="add")
+
+    assert first.id != second.id
+    assert keeper.find("acme", "google-ads", email=TOM).id == second.id
+    assert keeper.find("acme", "google-ads", subject=first.subject).id == first.id
+    with pytest.raises(InvalidInput, match="2 grants"):
+        keeper.find("acme", "google-ads")
+
+
+def test_a_named_grant_is_reconsented_by_its_own_person_only(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """O-27: with grant_id the other connected person is another person too."""
+    first = connect("acme", IDA)
+    consent(keeper, emulator, "acme", TOM, other_account="add")
+    redirect = keeper.begin("acme", "google-ads", grant_id=first.id)
+
+    with pytest.raises(AccountMismatch):
+        keeper.complete(redirect.flow, emulator.consent(redirect.url, TOM))
+
+
+def test_identity_is_issuer_and_subject_case_sensitive_and_never_the_email(keeper: Keeper, emulator: Emulator) -> None:
+    """O-26: same e-mail with another subject, and a subject that differs in case only, are other people."""
+    ids = set()
+    for subject in ("AbC", "abc", "ABC"):
+        emulator.tamper_id_token(lambda claims, header, sub=subject: (claims | {"sub": sub}, header))
+        ids.add(consent(keeper, emulator, "acme", IDA, other_account="add").id)
+
+    assert len(ids) == 3
+
+
+def test_denial_is_its_own_error_and_leaves_nothing(keeper: Keeper, emulator: Emulator) -> None:
+    """Deny comes back to the redirect URI and changes nothing."""
+    with pytest.raises(ConsentDenied):
+        consent(keeper, emulator, "acme", IDA, deny=True)
+
+    assert list(keeper.grants()) == []
+
+
+def test_denying_a_reconsent_leaves_the_old_grant_working(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """O-25: an abandoned or denied re-consent takes nothing away."""
+    grant = connect("acme", IDA)
+    keeper.begin("acme", "google-ads")
+    emulator.tamper_redirect(lambda params: {"error": "access_denied", "state": dict(params)["state"]})
+    with pytest.raises(ConsentDenied):
+        connect("acme", IDA)
+
+    emulator.clock.advance(timedelta(hours=2))
+    assert keeper.token(grant.id).value
+
+
+def test_partial_consent_is_data_and_hands_out_no_token(keeper: Keeper, emulator: Emulator) -> None:
+    """O-24: a required scope left unticked: consent_required with what is missing, never an exception."""
+    grant = consent(keeper, emulator, "acme", SAM, "ad-manager", allow=[DFP])
+
+    assert (grant.status, grant.reason) == (GrantStatus.CONSENT_REQUIRED, Reason.SCOPES_MISSING)
+    assert grant.missing == {"https://www.googleapis.com/auth/admanager"}
+    with pytest.raises(ConsentRequired) as caught:
+        keeper.token(grant.id)
+    assert caught.value.reason == "scopes_missing"
+
+
+def test_a_partial_consent_is_completed_by_the_next_one(keeper: Keeper, emulator: Emulator) -> None:
+    """O-24, O-25: the same grant becomes active when the rest is granted."""
+    partial = consent(keeper, emulator, "acme", SAM, "ad-manager", allow=[DFP])
+    whole = consent(keeper, emulator, "acme", SAM, "ad-manager")
+
+    assert (whole.id, whole.status) == (partial.id, GrantStatus.ACTIVE)
+    emulator.clock.advance(timedelta(hours=2))
+    assert keeper.token(whole.id).value
+
+
+# --- the way back --------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_in_another_browser_is_refused_and_spends_nothing(keeper: Keeper, emulator: Emulator) -> None:
+    """O-01, O-15, V-35: the right browser can still finish afterwards."""
+    redirect, other = keeper.begin("acme", "google-ads"), keeper.begin("evil", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    for flow in (None, "", other.flow, redirect.flow + "x"):
+        with pytest.raises(BadCallback):
+            keeper.complete(flow, back)
+    assert exchanges(emulator) == 0
+
+    assert isinstance(keeper.complete(redirect.flow, back), Grant)
+
+
+@pytest.mark.parametrize("change", ["client", "owner"])
+def test_a_flow_of_another_context_is_refused_and_spends_nothing(
+    keeper: Keeper, emulator: Emulator, change: str
+) -> None:
+    """O-07, O-08: the callback route's client and the signed-in owner must be the flow's."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    with pytest.raises(BadCallback):
+        keeper.complete(redirect.flow, back, **{change: "ad-manager"})  # type: ignore[arg-type]
+
+    assert exchanges(emulator) == 0
+
+
+@pytest.mark.parametrize("iss", ["https://evil.example", "http://emulator.test/", "HTTP://emulator.test"])
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_foreign_issuer_is_refused_and_spends_nothing(
+    keeper: Keeper, emulator: Emulator, iss: str, denied: bool
+) -> None:
+    """O-12: exact comparison, on success and on error alike."""
+    redirect = keeper.begin("acme", "google-ads")
+    emulator.tamper_redirect(lambda params: {**dict(params), "iss": iss})
+    back = emulator.consent(redirect.url, IDA, deny=denied)
+    with pytest.raises(BadCallback, match="provider"):
+        keeper.complete(redirect.flow, back)
+
+    assert exchanges(emulator) == 0
+
+
+def test_an_expired_flow_is_refused_and_spends_nothing(keeper: Keeper, emulator: Emulator) -> None:
+    """O-02: ten minutes."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    emulator.clock.advance(timedelta(minutes=10))
+    with pytest.raises(BadCallback):
+        keeper.complete(redirect.flow, back)
+
+    assert exchanges(emulator) == 0
+
+
+def test_a_browser_that_never_comes_back_leaves_nothing(keeper: Keeper, emulator: Emulator) -> None:
+    """After the flow's lifetime its row goes, by sweep() or in passing."""
+    for _ in range(3):
+        keeper.begin("acme", "google-ads")
+    assert keeper.sweep() == 0
+    emulator.clock.advance(timedelta(minutes=11))
+
+    assert keeper.sweep() == 3
+
+
+def test_a_reload_of_the_callback_gives_the_same_grant_and_sends_nothing(keeper: Keeper, emulator: Emulator) -> None:
+    """R-59, O-03: the second time is the first time's result."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    first = keeper.complete(redirect.flow, back)
+
+    assert keeper.complete(redirect.flow, back) == first
+    assert exchanges(emulator) == 1
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_a_reload_after_a_failure_raises_the_same_error(keeper: Keeper, emulator: Emulator, denied: bool) -> None:
+    """R-59: kind and message are those of the first time."""
+    if not denied:
+        consent(keeper, emulator, "acme", TOM)
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA, deny=denied)
+    said = []
+    for _ in range(2):
+        with pytest.raises((ConsentDenied, AccountMismatch)) as caught:
+            keeper.complete(redirect.flow, back)
+        said.append((type(caught.value), str(caught.value)))
+
+    assert said[0] == said[1]
+
+
+def test_two_tabs_of_one_browser_both_finish(keeper: Keeper, emulator: Emulator) -> None:
+    """One secret per browser, one state per tab."""
+    one = keeper.begin("acme", "google-ads")
+    two = keeper.begin("acme", "ad-manager", flow=one.flow)
+    back_two, back_one = emulator.consent(two.url, SAM), emulator.consent(one.url, SAM)
+
+    assert isinstance(keeper.complete(two.flow, back_two), Grant)
+    assert isinstance(keeper.complete(two.flow, back_one), Grant)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda back: "",
+        lambda back: back.replace("state=", "stat="),
+        lambda back: back.replace("state=", "state=x"),
+        lambda back: back + "&state=again",
+        lambda back: back + "&code=again",
+        lambda back: back + "&error=access_denied",
+        lambda back: back + "&x=" + "y" * 20_000,
+        lambda back: back.replace("code=", "kode="),
+    ],
+    ids=["empty", "no state", "wrong state", "state twice", "code twice", "code and error", "oversized", "no code"],
+)
+def test_a_bad_callback_is_refused_and_spends_nothing(keeper: Keeper, emulator: Emulator, spoil) -> None:  # type: ignore[no-untyped-def]
+    """O-13, O-14: the flow can still be finished with the real answer."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    with pytest.raises(BadCallback):
+        keeper.complete(redirect.flow, spoil(back))
+    assert exchanges(emulator) == 0
+
+    assert isinstance(keeper.complete(redirect.flow, back), Grant)
+
+
+def test_hostile_words_of_a_provider_are_cleaned_and_cut(keeper: Keeper, emulator: Emulator) -> None:
+    """O-13, V-23: no control characters, no novel; the words stay beside the error."""
+    redirect = keeper.begin("acme", "google-ads")
+    hostile = "<script>\u202e\x1b[31m\r\nSet-Cookie: x" + "A" * 5_000
+    emulator.tamper_redirect(
+        lambda params: {"error": "access_denied", "error_description": hostile, "state": dict(params)["state"]}
+    )
+    with pytest.raises(ConsentDenied) as caught:
+        keeper.complete(redirect.flow, emulator.consent(redirect.url, IDA))
+
+    assert caught.value.provider is not None
+    assert caught.value.provider.description.isprintable()
+    assert len(str(caught.value)) < 600
+
+
+def test_the_stored_redirect_uri_is_sent_whatever_the_configuration_says_now(
+    keeper: Keeper, emulator: Emulator
+) -> None:
+    """O-06: byte-identical in both requests."""
+    redirect = keeper.begin("acme", "google-ads")
+    keeper.complete(redirect.flow, emulator.consent(redirect.url, IDA))
+
+    (exchange,) = emulator.requests("/token", grant_type="authorization_code")
+    assert exchange.form.get("redirect_uri") == asked(redirect)["redirect_uri"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda claims, header: (claims | {"nonce": "another"}, header),
+        lambda claims, header: ({k: v for k, v in claims.items() if k != "nonce"}, header),
+        lambda claims, header: (claims | {"aud": "another"}, header),
+        lambda claims, header: (claims | {"iss": "https://evil.example"}, header),
+        lambda claims, header: (claims | {"exp": claims["iat"] - 3600}, header),
+    ],
+    ids=["nonce", "no nonce", "aud", "iss", "exp"],
+)
+def test_a_wrong_id_token_stores_nothing(keeper: Keeper, emulator: Emulator, change) -> None:  # type: ignore[no-untyped-def]
+    """O-15, O-46, O-52a, O-53: whose tokens they are is not known, so they are nobody's."""
+    emulator.tamper_id_token(change)
+    with pytest.raises(BadCallback):
+        consent(keeper, emulator, "acme", IDA)
+
+    assert list(keeper.grants()) == []
+
+
+def test_keys_that_the_provider_rotated_are_fetched_again(keeper: Keeper, emulator: Emulator) -> None:
+    """O-54: a key id we do not know: one fetch, then it works."""
+    consent(keeper, emulator, "acme", IDA)
+    emulator.rotate_keys()
+    emulator.clock.advance(timedelta(minutes=2))
+    consent(keeper, emulator, "globex", IDA)
+
+    assert len(emulator.requests("/oauth2/v3/certs")) == 2
+
+
+def test_unknown_key_ids_do_not_become_traffic(keeper: Keeper, emulator: Emulator) -> None:
+    """O-54: one fetch per cool-down, however many tokens with random key ids come."""
+    consent(keeper, emulator, "acme", IDA)
+    emulator.clock.advance(timedelta(minutes=2))
+    for _ in range(5):
+        emulator.tamper_id_token(lambda claims, header: (claims, header | {"kid": "unheard-of"}))
+        with pytest.raises(BadCallback):
+            consent(keeper, emulator, "globex", IDA)
+
+    assert len(emulator.requests("/oauth2/v3/certs")) == 2
+
+
+# --- what the calling program passes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "owner",
+    ["", " ", "x" * 10_240, "a\x00b", "a\nb", "abc\u202egnp.exe", "\u200bacme", " acme", "\ud800"],
+    ids=["empty", "space", "10 kB", "NUL", "line break", "right-to-left override", "zero width", "outer", "surrogate"],
+)
+def test_an_unusable_owner_is_refused_and_stores_nothing(keeper: Keeper, emulator: Emulator, owner: str) -> None:
+    """The error says what an owner is."""
+    with pytest.raises(InvalidInput, match="owner"):
+        keeper.begin(owner, "google-ads")
+
+    emulator.clock.advance(timedelta(minutes=11))
+    assert keeper.sweep() == 0
+
+
+@pytest.mark.parametrize("owner", ["עסק בעמ", "株式会社", "x" * 255, "Owner #1 / Ünïcode"])
+def test_owners_may_be_written_in_any_script(connect: Connect, keeper: Keeper, owner: str) -> None:
+    """Right-to-left letters are letters."""
+    assert keeper.find(owner, "google-ads") == connect(owner, IDA)
+
+
+@pytest.mark.parametrize("client", ["", "x" * 10_240, "a\x00b", "\u202esda-elgoog", "unknown"])
+def test_an_unknown_client_is_named_beside_the_configured_ones(keeper: Keeper, client: str) -> None:
+    """Short and printable, whatever was passed."""
+    with pytest.raises(NotFound, match="google-ads") as caught:
+        keeper.begin("acme", client)
+
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("flow", ["", "x", "not base64 at all!" * 4, "A" * 44])
+def test_a_flow_that_begin_never_returned_is_refused(keeper: Keeper, flow: str) -> None:
+    """A browser's secret is 256 bits of ours, not what somebody put there."""
+    with pytest.raises(InvalidInput, match="flow"):
+        keeper.begin("acme", "google-ads", flow=flow)
+
+
+def test_a_foreign_redirect_uri_is_refused(keeper: Keeper) -> None:
+    """O-06, O-23: only installed clients choose a loopback port."""
+    with pytest.raises(InvalidInput, match="redirect_uri"):
+        keeper.begin("acme", "google-ads", redirect_uri="https://evil.example/callback")
+
+
+def test_the_grant_of_another_owner_cannot_be_consented_again(connect: Connect, keeper: Keeper) -> None:
+    """V-45: a foreign id is an unknown id."""
+    grant = connect("acme", IDA)
+    with pytest.raises(NotFound):
+        keeper.begin("globex", "google-ads", grant_id=grant.id)
+
+
+def test_a_redirect_does_not_print_its_state(keeper: Keeper) -> None:
+    """V-21: state and browser secret are worth stealing for ten minutes."""
+    redirect = keeper.begin("acme", "google-ads")
+
+    assert asked(redirect)["state"] not in repr(redirect)
+    assert redirect.flow not in repr(redirect)
