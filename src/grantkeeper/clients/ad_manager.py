@@ -8,12 +8,11 @@ for network in ad_manager.rest_client(keeper, grant.id).list_networks(): ...
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from urllib.parse import urlsplit
 
 from grantkeeper.errors import InvalidInput
@@ -23,9 +22,15 @@ from . import google_auth
 from .extras import extra
 
 if TYPE_CHECKING:
+    from google.ads.admanager_v1 import NetworkServiceClient
     from googleads.ad_manager import AdManagerClient
+    from zeep.cache import Base as ZeepCache
 
     from .grant_credentials import GrantCredentials
+
+__all__ = ["GrantOAuth2Client", "client", "oauth2_client", "rest_client"]
+
+_Client = TypeVar("_Client")
 
 _TIMEOUT: Final = timedelta(hours=1)
 """googleads' own default: reports take long."""
@@ -80,7 +85,7 @@ def client(
     *,
     application_name: str,
     network_code: str | int | None = None,
-    cache: Any = None,
+    cache: ZeepCache | None = None,
     timeout: timedelta = _TIMEOUT,
     custom_http_headers: Mapping[str, str] | None = None,
     enable_compression: bool = False,
@@ -119,32 +124,36 @@ def client(
     )
 
 
+@overload
+def rest_client(source: TokenSource, grant_id: str, *, api_endpoint: str | None = None) -> NetworkServiceClient: ...
+
+
+@overload
 def rest_client(
-    source: TokenSource, grant_id: str, *, api_endpoint: str | None = None, service: str = "NetworkService"
-) -> Any:
-    """Return a client of google-ads-admanager that acts for the grant, by default a NetworkServiceClient. No I/O.
+    source: TokenSource, grant_id: str, *, api_endpoint: str | None = None, service: type[_Client]
+) -> _Client: ...
+
+
+def rest_client(
+    source: TokenSource, grant_id: str, *, api_endpoint: str | None = None, service: type[object] | None = None
+) -> object:
+    """Return a client of google-ads-admanager that acts for the grant. No I/O.
 
     Args:
         source: a Keeper or a Remote.
         grant_id: the grant; needs the scope `admanager` or `admanager.readonly`.
         api_endpoint: instead of admanager.googleapis.com: a host, or a URL; http only on this machine.
-        service: the service's name in google.ads.admanager_v1: "NetworkService", "ReportService" ...
+        service: a client class of google.ads.admanager_v1, by default NetworkServiceClient.
 
     Raises:
-        InvalidInput: there is no such service, or the endpoint cannot be right.
+        InvalidInput: the endpoint cannot be right.
         Misconfigured: google-ads-admanager is not installed.
     """
     with extra("ad-manager", "google-ads-admanager"):
-        from google.ads import admanager_v1
+        from google.ads.admanager_v1 import NetworkServiceClient
         from google.api_core.client_options import ClientOptions
 
-    made = getattr(admanager_v1, f"{service}Client", None)
-    if made is None:
-        known = [name.removesuffix("Client") for name in dir(admanager_v1) if name.endswith("ServiceClient")]
-        near = difflib.get_close_matches(service, known, n=3) or known
-        raise InvalidInput(
-            f"google-ads-admanager has no service {service!r:.60}.", advice=f"There is: {', '.join(near)}."
-        )
+    made: Any = service or NetworkServiceClient
     options = ClientOptions(api_endpoint=_api_endpoint(api_endpoint))
     return made(credentials=google_auth.credentials(source, grant_id), client_options=options)
 

@@ -20,6 +20,8 @@ from .extras import extra
 if TYPE_CHECKING:
     from google.ads.googleads.client import GoogleAdsClient
 
+__all__ = ["client"]
+
 _CUSTOMER_ID: Final = re.compile(r"([0-9]{3})-?([0-9]{3})-?([0-9]{4})")
 """Ten digits, with or without the dashes of Google's pages (google.ads.googleads.config asks for ten digits)."""
 

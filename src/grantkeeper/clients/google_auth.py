@@ -20,6 +20,8 @@ from .rejections import token_rejected
 if TYPE_CHECKING:
     from .grant_credentials import GrantCredentials
 
+__all__ = ["GrantCredentials", "credentials", "grant_errors", "raise_grant_error"]
+
 
 def credentials(source: TokenSource, grant_id: str, *, quota_project_id: str | None = None) -> GrantCredentials:
     """Return google-auth credentials that act for the grant. No I/O: the first use asks for a token.
@@ -32,10 +34,7 @@ def credentials(source: TokenSource, grant_id: str, *, quota_project_id: str | N
     Raises:
         Misconfigured: google-auth is not installed.
     """
-    with extra("google-ads", "google-auth"):
-        from .grant_credentials import GrantCredentials
-
-    return GrantCredentials(source, grant_id, quota_project_id=quota_project_id)
+    return _class()(source, grant_id, quota_project_id=quota_project_id)
 
 
 @contextmanager
@@ -88,16 +87,27 @@ _ROADS = (
 
 
 def _credentials_of(target: object) -> GrantCredentials:
-    with extra("google-ads", "google-auth"):
-        from .grant_credentials import GrantCredentials
-
+    ours = _class()
     for road in ((), *_ROADS):
         found: Any = target
         for name in road:
             found = getattr(found, name, None)
-        if isinstance(found, GrantCredentials):
+        if isinstance(found, ours):
             return found
     raise InvalidInput(
         f"{type(target).__name__} does not work with the credentials of a grant.",
         advice="Pass credentials, or a client, made by grantkeeper.clients (for a service of google-ads: its client).",
     )
+
+
+def _class() -> type[GrantCredentials]:
+    with extra("google-ads", "google-auth"):
+        from .grant_credentials import GrantCredentials
+
+    return GrantCredentials
+
+
+def __getattr__(name: str) -> type[GrantCredentials]:
+    if name == "GrantCredentials":
+        return _class()
+    raise AttributeError(name)

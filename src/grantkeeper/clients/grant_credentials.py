@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, Self, TypeVar
 
 from google.auth import _helpers
@@ -24,6 +24,10 @@ from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 
 MIN_TTL: Final[timedelta] = max(DEFAULT_MIN_TTL, _helpers.REFRESH_THRESHOLD + timedelta(minutes=1))
 """google-auth asks again below REFRESH_THRESHOLD (3 min 45 s in 2.62); the minute is for what happens in between."""
+
+_OVER: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - google-auth compares naive UTC
+"""The expiry of a token that must not be used any more. The token itself stays: google-auth may be about to put it
+into a header in another thread, and would fail on None."""
 
 _REMEMBERED: Final = 64
 """Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once."""
@@ -184,7 +188,7 @@ class GrantCredentials(CredentialsWithQuotaProject):
 
         Does nothing when there was an attempt after round `since`: the rejected token may be an older one.
         """
-        rejected: str | None = self.token
+        rejected: str | None = self.token if self.valid else None
         if rejected is None or self._round != since:
             return None
         try:
@@ -221,7 +225,7 @@ class GrantCredentials(CredentialsWithQuotaProject):
         except GrantkeeperError as error:
             self._failure = self._failures.add(error)
             if isinstance(error, ConsentRequired):
-                self.token = self.expiry = None
+                self.expiry = _OVER
             return error
         finally:
             self._round += 1
