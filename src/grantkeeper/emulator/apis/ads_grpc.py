@@ -39,6 +39,8 @@ _KEPT = (
     "x-goog-api-client",
     "user-agent",
 )
+_FAILURE = "errors.GoogleAdsFailure"
+_CARRIED = (_FAILURE, "google.rpc.ErrorInfo")
 _BY_HTTP = {code.http: code for code in Code}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -184,11 +186,11 @@ class _Bridge:
         error = _error(response)
         code = Code.__members__.get(error.get("status", ""), _BY_HTTP.get(response.status, Code.INTERNAL))
         message = error.get("message") or f"{response.status}"
-        details = error.get("details", [])
+        details = [each for each in error.get("details", ()) if each.get("@type", "").endswith(_CARRIED)]
         metadata: list[tuple[str, str | bytes]] = [("request-id", request_id)] if request_id else []
         metadata += [("grpc-status-details-bin", self._status(code, message, details))] if details else []
         for detail in details:
-            if detail["@type"].endswith("errors.GoogleAdsFailure"):
+            if detail["@type"].endswith(_FAILURE):
                 key = f"google.ads.googleads.{self.messages.version}.errors.googleadsfailure-bin"
                 metadata.append((key, self._any(detail).value))
         self._abort(context, code, message, tuple(metadata))
@@ -207,10 +209,11 @@ class _Bridge:
     def _any(self, detail: Mapping[str, Any]) -> Any:
         """Return a google.protobuf.Any made from its JSON form."""
         fields = {key: value for key, value in detail.items() if key != "@type"}
-        is_failure = detail["@type"].endswith("errors.GoogleAdsFailure")
+        is_failure = detail["@type"].endswith(_FAILURE)
         kind = self.messages.failure if is_failure else import_module("google.rpc.error_details_pb2").ErrorInfo
         packed = import_module("google.protobuf.any_pb2").Any()
-        packed.Pack(import_module("google.protobuf.json_format").ParseDict(fields, kind()))
+        # A code that this version does not have yet is left out: what an older client would make of it.
+        packed.Pack(import_module("google.protobuf.json_format").ParseDict(fields, kind(), ignore_unknown_fields=True))
         return packed
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grantkeeper.emulator.core import Emulator
 
 _LIST = re.compile(r"/v([0-9]{1,3})/customers:listAccessibleCustomers")
-_SEARCH = re.compile(r"/v([0-9]{1,3})/customers/([^/]*)/googleAds:(search|searchStream)")
+_SEARCH = re.compile(r"/v([0-9]{1,3})/customers/(.*)/googleAds:(search|searchStream)", re.DOTALL)
 _MOST_BODY = 1 << 20
 """Google refuses larger queries too, by other words; nothing here needs one."""
 
