@@ -413,7 +413,7 @@ class Store(Protocol):
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
 
     def insert_grant(self, row: GrantRow) -> None:
-        """Add a row; raises Conflict when (owner, client, issuer, subject) exists."""
+        """Add a row; raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked."""
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.

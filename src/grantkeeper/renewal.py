@@ -59,8 +59,8 @@ OURS: Final = frozenset(
 
 
 def due(expires_at: datetime | None, *, now: datetime, min_ttl: timedelta) -> bool:
-    """Return True when there is no access token, or it lives less than `min_ttl` from `now`."""
-    return expires_at is None or expires_at - now < min_ttl
+    """Return True when there is no access token, or it lives no longer than `min_ttl` from `now`."""
+    return expires_at is None or expires_at - now <= min_ttl
 
 
 def meaning(refusal: Refusal, deaths: Callable[[ProviderWords], Death | None]) -> Meaning:

@@ -138,7 +138,7 @@ class Connect(Protocol):
 @pytest.fixture
 def emulator() -> Emulator:
     """Google in a box, with a clock that stands until you move it."""
-    return Emulator(clock=Clock.fixed())
+    return Emulator(base_url="https://emulator.test", clock=Clock.fixed())
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from ..errors import BadCallback, Misconfigured, ProviderUnavailable
+from ..errors import BadCallback, GrantkeeperError, Misconfigured, ProviderUnavailable
 from ..model import OAuthClient, Provider, Request, Secret, Transport
 from ..oauth.identity import Identity, IdTokenInvalid, id_token_identity, jwks_answer, jwks_request
 from ..oauth.revocation import revocation_answer, revocation_request
 from ..oauth.token import TokenAnswer, TokenRefusal, exchange_request, refresh_request, token_answer
+from ..renewal import meaning
 
 DEADLINE: Final = timedelta(seconds=20)
 """Total time of one call to a provider. Google answers within a second; a person waits at the callback."""
@@ -22,9 +23,6 @@ KEYS_LIFETIME: Final = timedelta(hours=1)
 
 KEYS_COOLDOWN: Final = timedelta(seconds=60)
 """An unknown key id causes at most one fetch in this time (O-54): random ids must not become traffic."""
-
-CLIENT_REFUSALS: Final = frozenset({"invalid_client", "unauthorized_client", "deleted_client"})
-"""RFC 6749 5.2, and Google's deleted_client: ours to mend, never the owner's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,8 @@ class Authority:
                 provider=answer.words,
                 advice="Start again: a code is good once, for a few minutes, and for the browser that began.",
             )
-        raise refused(client, answer)
+        kind = meaning(answer, lambda _words: None).kind
+        raise refused(client, answer, "ours" if kind == "ours" else "transient")
 
     def refresh(self, client: OAuthClient, refresh_token: Secret) -> TokenAnswer | TokenRefusal:
         """Send one refresh (RFC 6749 6); raises ProviderUnavailable when no answer came."""
@@ -130,24 +129,17 @@ class Authority:
         return answer
 
 
-def refused(client: OAuthClient, refusal: TokenRefusal) -> Misconfigured | ProviderUnavailable:
+def refused(client: OAuthClient, refusal: TokenRefusal, kind: Literal["ours", "transient"]) -> GrantkeeperError:
     """Return the error for a refusal that is not the owner's: ours to mend, or the provider's trouble."""
-    words = refusal.words
-    if words is not None and words.error in CLIENT_REFUSALS:
+    if kind == "ours":
         return Misconfigured(
-            f"{client.provider.name} does not accept the OAuth client {client.name!r}.",
-            provider=words,
-            advice="Check its client id and client secret, and that it was not deleted; no grant was changed.",
-        )
-    if words is not None and 400 <= refusal.status < 500 and refusal.status != 429:
-        return Misconfigured(
-            f"{client.provider.name} refused the token request of the OAuth client {client.name!r}.",
-            provider=words,
-            advice="Check the redirect URI and scopes against the OAuth client's registration.",
+            f"{client.provider.name} does not accept the OAuth client {client.name!r}, or how it asks.",
+            provider=refusal.words,
+            advice="Check its client id, client secret and registration; no grant was changed.",
         )
     return ProviderUnavailable(
         f"{client.provider.name} is in trouble (HTTP status {refusal.status}).",
-        provider=words,
+        provider=refusal.words,
         retry_after=refusal.retry_after,
         advice="Ask again later; no grant was changed.",
     )

@@ -333,7 +333,7 @@ def _by_name(clients: Iterable[OAuthClient]) -> dict[str, OAuthClient]:
 
 def checked_owner(owner: str) -> str:
     """Return the owner id if it is usable: 1 to 255 characters, none of them invisible, no space at the ends."""
-    if not isinstance(owner, str) or not 0 < len(owner) <= OWNER_LIMIT:
+    if not 0 < len(owner) <= OWNER_LIMIT:
         raise InvalidInput(f"An owner is a text of 1 to {OWNER_LIMIT} characters: your own id of the customer.")
     if owner != owner.strip() or any(unicodedata.category(c)[0] == "C" for c in owner):
         raise InvalidInput(

@@ -126,6 +126,7 @@ class TokenKeeping:
                 self._save(row, replace(grant, expires_at=now), now=now)
             except Conflict:
                 continue
+            self.forget(grant_id)
             return
 
     def remember(self, grant: Grant, access_token: Secret) -> None:
@@ -264,14 +265,9 @@ class TokenKeeping:
 
     def _refusal(self, row: GrantRow, client: OAuthClient, refusal: TokenRefusal) -> GrantkeeperError:
         """Return the error for a refused refresh; a grant that is over is marked so, nothing else changes it."""
-        meant = meaning(
-            status=refusal.status,
-            words=refusal.words,
-            retry_after=refusal.retry_after,
-            deaths=client.provider.deaths,
-        )
+        meant = meaning(refusal, client.provider.deaths)
         if meant.kind != "dead":
-            return refused(client, refusal)
+            return refused(client, refusal, meant.kind)
         dead = replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=meant.reason)
         try:
             dead = self._save(row, dead, now=self._now())

@@ -1,7 +1,11 @@
-"""From a URL to an engine that behaves the same on every database: autocommit, and transactions begun aloud."""
+"""From a URL to an engine that behaves the same on every database: autocommit, and transactions begun aloud.
+
+A statement outside a transaction is its own transaction, so that a read costs one round trip.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sqlite3
 from pathlib import Path
@@ -23,10 +27,16 @@ POOL_SECONDS: Final = 10.0
 _FORMS: Final = "Use sqlite:///file, sqlite:////absolute/file or postgresql://user@host/database."
 _SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 _POSTGRESQL: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+_COMMON: Final[dict[str, Any]] = {
+    "isolation_level": "AUTOCOMMIT",
+    "hide_parameters": True,
+    "pool_timeout": POOL_SECONDS,
+    "pool_use_lifo": True,
+}
 
 
 def engine_for(text: str) -> Engine:
-    """Return the engine of a database URL; nothing is connected yet.
+    """Return the engine of a database URL; nothing is connected yet. `writing=True` as option begins transactions.
 
     Raises:
         Misconfigured: the URL cannot be read, its kind is unknown or its driver is not installed.
@@ -34,7 +44,10 @@ def engine_for(text: str) -> Engine:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise Misconfigured("The database URL cannot be read.", advice=_FORMS) from None
+        url = None
+    del text  # a traceback that shows local variables must not show its password; repr(URL) hides it
+    if url is None:
+        raise Misconfigured("The database URL cannot be read.", advice=_FORMS)
     if url.drivername in _SQLITE:
         return _begun_aloud(_sqlite(url), "BEGIN IMMEDIATE")
     if url.drivername in _POSTGRESQL:
@@ -42,10 +55,27 @@ def engine_for(text: str) -> Engine:
     raise Misconfigured(f"The database URL begins with {url.drivername!r}, which is not known.", advice=_FORMS)
 
 
+def place(url: URL) -> str:
+    """Return how messages name a database: the file, or host, port and name; never the user or the password."""
+    if url.get_backend_name() == "sqlite":
+        return str(sqlite_file(url))
+    host = url.host or str(url.query.get("host", "on this machine"))
+    return f"{url.database or ''} at {host}{f':{url.port}' if url.port else ''}".lstrip()
+
+
+def sqlite_file(url: URL) -> Path:
+    """Return the file that an SQLite URL names."""
+    return Path(url.database or "")
+
+
 def create_file(engine: Engine) -> None:
     """Create SQLite's file, readable by its owner only; a file that exists is not touched, not even opened.
 
-    (Closing a second descriptor of an SQLite file drops the locks of this process: sqlite.org/howtocorrupt.html 2.2.)
+    (Closing a second descriptor of an SQLite file drops the locks of this process: sqlite.org/howtocorrupt.html 2.2.
+    SQLite gives its journals the file's mode.)
+
+    Raises:
+        Misconfigured: the folder is missing or cannot be written.
     """
     if engine.dialect.name != "sqlite":
         return
@@ -55,25 +85,25 @@ def create_file(engine: Engine) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be created: {error.strerror}.") from None
+        raise Misconfigured(
+            f"The database {path} cannot be created: {error.strerror}.", advice="Create its folder, or correct the URL."
+        ) from None
 
 
-def sqlite_file(url: URL) -> Path:
-    """Return the file that an SQLite URL names."""
-    return Path(url.database or "")
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """Tell whether this SQLite keeps a WAL database whole under several processes (R-47).
 
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Tell whether this SQLite keeps a WAL database whole under several processes.
-
-    Source: sqlite.org/wal.html#walresetbug: wrong from 3.7.0 to 3.51.2; 3.52.0 was withdrawn (R-47).
+    Source: sqlite.org/wal.html#walresetbug: wrong from 3.7.0 to 3.51.2; 3.52.0 was withdrawn.
     """
     return version >= (3, 51, 3) and version[:2] != (3, 52)
 
 
-def _begun_aloud(engine: Engine, begin: str) -> Engine:
-    """Let `engine.execution_options(writing=True)` begin transactions with `begin`; else each statement is its own."""
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """Return SQLite's journal mode: WAL lets readers and a writer work at once, where it is safe."""
+    return "wal" if wal_is_safe(version) else "delete"
 
+
+def _begun_aloud(engine: Engine, begin: str) -> Engine:
     def on_begin(connection: Connection) -> None:
         if connection.get_execution_options().get("writing"):
             connection.exec_driver_sql(begin)
@@ -90,13 +120,7 @@ def _sqlite(url: URL) -> Engine:
     def connect() -> sqlite3.Connection:
         return _opened(path)
 
-    return create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        creator=connect,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-        pool_timeout=POOL_SECONDS,
-    )
+    return create_engine(URL.create("sqlite+pysqlite", database=str(path)), creator=connect, **_COMMON)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -107,31 +131,34 @@ def _opened(path: Path) -> sqlite3.Connection:
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
-        check_same_thread=False,
+        check_same_thread=False,  # the pool hands a connection from thread to thread, one at a time
     )
-    # FULL: with less, the last commits may be gone after a power cut, and a rotated refresh token with them (R-44).
-    wal = wal_is_safe(sqlite3.sqlite_version_info)
-    connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
-    for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        _settle(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
+def _settle(connection: sqlite3.Connection) -> None:
+    mode = journal_mode(sqlite3.sqlite_version_info)
+    (found,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if found != mode:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+    # FULL: with less, the last commits may be gone after a power cut, and a rotated refresh token with them (R-44).
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
 def _postgresql(url: URL) -> Engine:
-    try:
-        import psycopg  # noqa: F401 - only who uses PostgreSQL has it
-    except ImportError:
+    if importlib.util.find_spec("psycopg") is None:
         raise Misconfigured(
             "The driver for PostgreSQL is not installed.", advice="Run `pip install 'grantkeeper[postgres]'`."
-        ) from None
-    # A transaction-pooling proxy may answer each statement from another server: nothing prepared stays there.
+        )
+    # Behind a transaction-pooling proxy a statement that was prepared on one server may be executed on another, where
+    # its name means something else: nothing is prepared.
     arguments: dict[str, Any] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args=arguments,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-        pool_timeout=POOL_SECONDS,
-    )
+    return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, **_COMMON)

@@ -19,6 +19,46 @@ _STATUSES: Final = {str(status): status for status in GrantStatus}
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
 
+_TEXT_LIMITS: Final[Mapping[str, int]] = {
+    "id": tables.ID_LENGTH,
+    "state_hash": tables.ID_LENGTH,
+    "browser_hash": tables.ID_LENGTH,
+    "grant_id": tables.ID_LENGTH,
+    "result_grant_id": tables.ID_LENGTH,
+    "owner": tables.OWNER_LENGTH,
+    "client": tables.CLIENT_LENGTH,
+    "issuer": tables.ISSUER_LENGTH,
+    "subject": tables.SUBJECT_LENGTH,
+    "email": tables.EMAIL_LENGTH,
+}
+
+
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` when every text fits every database; by themselves they differ (SQLite checks no length).
+
+    Raises:
+        InvalidInput: a text is too long, or holds a NUL or half a surrogate pair, which PostgreSQL cannot keep.
+    """
+    for name, value in values.items():
+        if not isinstance(value, str):
+            continue
+        limit = _TEXT_LIMITS.get(name)
+        if limit is not None and len(value) > limit:
+            raise InvalidInput(f"{name} is longer than {limit} characters.")
+        if not _storable(value):
+            raise InvalidInput(f"{name} holds a character that cannot be stored.")
+    return values
+
+
+def searchable(text: str) -> str:
+    """Return `text`, or when it cannot be stored "", which nothing that is stored equals."""
+    return text if _storable(text) else ""
+
+
+def _storable(text: str) -> bool:
+    return text.isascii() and "\0" not in text or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 def instant(at: datetime) -> int:
     """Return microseconds since 1970 UTC, exactly; `at` is aware."""
     return (at - _EPOCH) // _MICROSECOND
@@ -52,8 +92,9 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "generation": row.generation,
         "data_key": sealed.key if sealed else None,
         "sealed": sealed.data if sealed else None,
+        "ended": grant.id if grant.status is GrantStatus.REVOKED else "",
     }
-    return checked(values, _TEXT_LIMITS)
+    return checked(values)
 
 
 def grant_row(columns: Sequence[Any]) -> GrantRow:
@@ -104,7 +145,7 @@ def flow_values(flow: FlowRow) -> dict[str, Any]:
         "outcome": flow.outcome,
         "result_grant_id": flow.result_grant_id,
     }
-    return checked(values, _TEXT_LIMITS)
+    return checked(values)
 
 
 def flow_row(columns: Sequence[Any]) -> FlowRow:
@@ -126,37 +167,6 @@ def flow_row(columns: Sequence[Any]) -> FlowRow:
         outcome=outcome,
         result_grant_id=result_grant_id,
     )
-
-
-_TEXT_LIMITS: Final[Mapping[str, int]] = {
-    "id": tables.ID_LENGTH,
-    "state_hash": tables.ID_LENGTH,
-    "browser_hash": tables.ID_LENGTH,
-    "grant_id": tables.ID_LENGTH,
-    "result_grant_id": tables.ID_LENGTH,
-    "owner": tables.OWNER_LENGTH,
-    "client": tables.CLIENT_LENGTH,
-    "issuer": tables.ISSUER_LENGTH,
-    "subject": tables.SUBJECT_LENGTH,
-    "email": tables.EMAIL_LENGTH,
-}
-
-
-def checked(values: dict[str, Any], limits: Mapping[str, int]) -> dict[str, Any]:
-    """Return `values` when every text fits every database, which by themselves differ (SQLite checks no length).
-
-    Raises:
-        InvalidInput: a text is too long, or holds a NUL or half a surrogate pair, which PostgreSQL cannot keep.
-    """
-    for name, limit in limits.items():
-        text = values.get(name)
-        if text is None:
-            continue
-        if len(text) > limit:
-            raise InvalidInput(f"{name} is longer than {limit} characters.")
-        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-            raise InvalidInput(f"{name} holds a character that cannot be stored.")
-    return values
 
 
 def _scope_text(scopes: frozenset[str]) -> str:

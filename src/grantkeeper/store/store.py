@@ -2,88 +2,128 @@
 
 from __future__ import annotations
 
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict, GrantkeeperError, InvalidInput
 from ..model import FlowRow, GrantRow, GrantStatus
 from . import rows, schema, tables
-from .engine import create_file, engine_for
+from .engine import create_file, engine_for, place
 from .failures import translated_errors
+from .reader import Reader
 
-_GRANT = tables.grant.columns
-_FLOW = tables.flow.columns
+_GRANT: Final = tables.grant.columns
+_FLOW: Final = tables.flow.columns
+_INSTALLATION: Final = select(tables.installation.c.id)
+_GRANT_BY_ID: Final = select(*rows.GRANT_COLUMNS).where(_GRANT.id == bindparam("key"))
+_FLOW_BY_STATE: Final = select(*rows.FLOW_COLUMNS).where(_FLOW.state_hash == bindparam("key"))
+_INSERT_GRANT: Final = insert(tables.grant)
+_INSERT_FLOW: Final = insert(tables.flow)
+_UPDATE_FLOW: Final = update(tables.flow).where(_FLOW.state_hash == bindparam("key"))
+_CONSUME_FLOW: Final = _UPDATE_FLOW.where(_FLOW.consumed_at.is_(None))
+_SAVE_GRANT: Final = update(tables.grant).where(
+    _GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version")
+)
 
 
 class SqlStore:
     """Grants and flows in the business's database. Implements `Store`; shared by threads.
 
-    Every method raises Misconfigured when the schema is not there or not of this version, and DatabaseUnavailable
-    when the database cannot be reached, is locked or full.
+    Opening one connects to nothing. The first call looks at the schema's revision; every method raises Misconfigured
+    when it is not this version's, and DatabaseUnavailable when the database cannot be reached, is locked or full.
+    A forked child gets connections of its own.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = engine_for(url)
+        try:
+            self._engine = engine_for(url)
+        except GrantkeeperError:
+            del url  # a traceback that shows local variables must not show its password
+            raise
         self._writing = self._engine.execution_options(writing=True)
+        self._where = place(self._engine.url)
+        self._grant_reader = Reader(self._engine, _GRANT_BY_ID)
+        self._checked = False
+        _open_stores.add(self)
 
     def migrate(self) -> None:
-        """Create or upgrade the tables."""
+        """Create the tables, or upgrade them; several processes may do it at once.
+
+        Raises:
+            Misconfigured: they are newer than this code; or the database cannot be used.
+        """
         create_file(self._engine)
-        with translated_errors():
+        with translated_errors(self._where):
             schema.migrate(self._writing)
 
     def check(self) -> None:
-        """Raise Misconfigured unless the tables are those of this version."""
-        with translated_errors(), self._engine.connect() as connection:
+        """Return when the tables are those of this version.
+
+        Raises:
+            Misconfigured: there are none, or older or newer ones; the message says what to do.
+        """
+        with translated_errors(self._where), self._connected() as connection:
             schema.check(connection)
+        self._checked = True
 
     def close(self) -> None:
         """Close pooled connections."""
+        self._grant_reader.close()
         self._engine.dispose()
 
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
-        with translated_errors(), self._engine.connect() as connection:
-            return str(connection.execute(select(tables.installation.c.id)).scalar_one())
+        return str(self._read(_INSTALLATION)[0][0])
 
     def add_flow(self, flow: FlowRow) -> None:
         """Keep a new flow."""
-        with translated_errors(), self._writing.begin() as connection:
-            connection.execute(insert(tables.flow).values(rows.flow_values(flow)))
+        values = rows.flow_values(flow)
+        with self._transaction() as connection:
+            connection.execute(_INSERT_FLOW, values)
 
     def flow(self, state_hash: str) -> FlowRow | None:
         """Return the flow with this hash of its state, or None."""
-        with translated_errors(), self._engine.connect() as connection:
-            found = connection.execute(select(*rows.FLOW_COLUMNS).where(_FLOW.state_hash == state_hash)).first()
-        return None if found is None else rows.flow_row(found)
+        found = self._read(_FLOW_BY_STATE, {"key": rows.searchable(state_hash)})
+        return rows.flow_row(found[0]) if found else None
 
     def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
         """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
-        unused = (_FLOW.state_hash == state_hash) & _FLOW.consumed_at.is_(None)
         values = {"consumed_at": rows.instant(at), "data_key": None, "sealed": None}
-        with translated_errors(), self._writing.begin() as connection:
-            return connection.execute(update(tables.flow).where(unused).values(values)).rowcount == 1
+        with self._transaction() as connection:
+            return connection.execute(_CONSUME_FLOW, {"key": rows.searchable(state_hash), **values}).rowcount == 1
 
     def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "") -> None:
         """Record how a consumed flow ended, so that a reload shows the same page."""
-        values = {"outcome": outcome, "result_grant_id": grant_id}
-        with translated_errors(), self._writing.begin() as connection:
-            connection.execute(update(tables.flow).where(_FLOW.state_hash == state_hash).values(values))
+        values = rows.checked({"outcome": outcome, "result_grant_id": grant_id})
+        with self._transaction() as connection:
+            connection.execute(_UPDATE_FLOW, {"key": rows.searchable(state_hash), **values})
 
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
-        """Delete flows that ended before then; returns how many."""
+        """Delete flows that ended before then, oldest first, at most `limit`; returns how many."""
         ended = _FLOW.expires_at < rows.instant(expired_before)
         oldest = select(_FLOW.state_hash).where(ended).order_by(_FLOW.expires_at).limit(limit)
-        with translated_errors(), self._writing.begin() as connection:
+        with self._transaction() as connection:
             hashes = connection.execute(oldest).scalars().all()
             return connection.execute(delete(tables.flow).where(_FLOW.state_hash.in_(hashes))).rowcount
 
     def grant(self, grant_id: str) -> GrantRow | None:
         """Return the row, or None."""
-        with translated_errors(), self._engine.connect() as connection:
-            found = connection.execute(select(*rows.GRANT_COLUMNS).where(_GRANT.id == grant_id)).first()
+        if not self._checked:
+            self.check()
+        key = rows.searchable(grant_id)
+        try:
+            found = self._grant_reader.first(key)
+        except Exception:  # noqa: BLE001 - whatever a driver raises: the plain way reads again and says what is wrong
+            self._grant_reader.close()
+            again = self._read(_GRANT_BY_ID, {"key": key})
+            found = again[0] if again else None
         return None if found is None else rows.grant_row(found)
 
     def grants(
@@ -100,32 +140,99 @@ class SqlStore:
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
         named = {"owner": owner, "client": client, "issuer": issuer, "subject": subject}
-        wanted: list[ColumnElement[bool]] = [_GRANT.id > after]
-        wanted += [_GRANT[name] == value for name, value in named.items() if value is not None]
+        wanted: list[ColumnElement[bool]] = [_GRANT.id > rows.searchable(after)]
+        wanted += [_GRANT[name] == rows.searchable(value) for name, value in named.items() if value is not None]
         if clients is not None:
-            wanted.append(_GRANT.client.in_(clients))
+            wanted.append(_GRANT.client.in_([rows.searchable(name) for name in clients]))
         if statuses is not None:
             wanted.append(_GRANT.status.in_([str(status) for status in statuses]))
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.id).limit(limit)
-        with translated_errors(), self._engine.connect() as connection:
-            return [rows.grant_row(found) for found in connection.execute(statement)]
+        return [rows.grant_row(found) for found in self._read(statement)]
 
     def insert_grant(self, row: GrantRow) -> None:
         """Add a row; raises Conflict when (owner, client, issuer, subject) exists."""
         values = rows.grant_values(row)
-        with translated_errors(), self._writing.begin() as connection:
-            connection.execute(insert(tables.grant).values(values))
+        with self._transaction() as connection:
+            connection.execute(_INSERT_GRANT, values)
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
 
-        `row.grant.version` must be `expected_version + 1`.
+        `row.grant.version` must be `expected_version + 1`. What a GrantRow does not carry stays as it is.
         """
         if row.grant.version != expected_version + 1:
-            raise InvalidInput("A saved grant's version is one more than the expected one.")
-        values: dict[str, Any] = rows.grant_values(row)
-        unchanged = (_GRANT.id == values.pop("id")) & (_GRANT.version == expected_version)
-        with translated_errors(), self._writing.begin() as connection:
-            saved = connection.execute(update(tables.grant).where(unchanged).values(values)).rowcount
+            raise InvalidInput("The version of a saved grant must be one more than the expected one.")
+        values = rows.grant_values(row)
+        guards = {"key": values.pop("id"), "expected_version": expected_version}
+        with self._transaction() as connection:
+            saved = connection.execute(_SAVE_GRANT, {**guards, **values}).rowcount
         if saved != 1:
             raise Conflict("Somebody saved this grant first.", advice="Read it again.")
+
+    def _read(self, statement: Executable, values: dict[str, Any] | None = None) -> list[Row[Any]]:
+        """Return the rows of one SELECT; once more when its connection turns out to be gone."""
+        if not self._checked:
+            self.check()
+        with translated_errors(self._where):
+            try:
+                return self._fetched(statement, values)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return self._fetched(statement, values)
+
+    def _fetched(self, statement: Executable, values: dict[str, Any] | None) -> list[Row[Any]]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement, values).all())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction, which is committed at the end, or rolled back after an error."""
+        if not self._checked:
+            self.check()
+        with translated_errors(self._where), self._connected() as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction; a pooled one that is gone is noticed by BEGIN and replaced."""
+        try:
+            begun = self._begun()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            begun = self._begun()
+        with begun as connection, connection.get_transaction() or connection.begin():
+            yield connection
+
+    def _begun(self) -> Connection:
+        connection = self._writing.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _forget_connections(self) -> list[object]:
+        """Start afresh in a forked child; returns what the parent still uses."""
+        inherited: list[object] = [self._engine.pool, *self._grant_reader.forgotten()]
+        self._engine.dispose(close=False)
+        return inherited
+
+
+_open_stores: Final[weakref.WeakSet[SqlStore]] = weakref.WeakSet()
+_inherited: Final[list[object]] = []
+
+
+def _after_fork() -> None:
+    """Leave the parent's connections alone: closing one here would roll back, or say goodbye, in the parent's name.
+
+    Source: sqlite.org/howtocorrupt.html 2.6, R-67. They are kept, for the end of an object is a closing, too.
+    """
+    for store in list(_open_stores):
+        _inherited.extend(store._forget_connections())  # noqa: SLF001 - the store's own module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -57,12 +57,14 @@ grant: Final = Table(
     Column("generation", BigInteger, nullable=False),
     Column("data_key", SEALED),
     Column("sealed", SEALED),
+    Column("ended", exact(ID_LENGTH, ascii_only=True), nullable=False),  # "" while it lives, its id once revoked:
+    # a revoked grant is final, and the same person may consent again in a row of its own.
     # What follows is for renewal by several processes; a GrantRow does not carry it and saving one leaves it alone.
     Column("due_at", INSTANT),
     Column("checked_at", INSTANT),
     Column("lease_owner", String(WORD_LENGTH)),
     Column("lease_until", INSTANT),
-    UniqueConstraint("owner", "client", "issuer", "subject", name=PREFIX + "grant_identity"),
+    UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_due", "due_at"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
 )

@@ -50,11 +50,12 @@ def _create_grant() -> None:
         sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("data_key", SEALED),
         sa.Column("sealed", SEALED),
+        sa.Column("ended", exact(64, ascii_only=True), nullable=False),
         sa.Column("due_at", INSTANT),
         sa.Column("checked_at", INSTANT),
         sa.Column("lease_owner", sa.String(64)),
         sa.Column("lease_until", INSTANT),
-        sa.UniqueConstraint("owner", "client", "issuer", "subject", name="grantkeeper_grant_identity"),
+        sa.UniqueConstraint("owner", "client", "issuer", "subject", "ended", name="grantkeeper_grant_identity"),
     )
     op.create_index("grantkeeper_grant_due", "grantkeeper_grant", ["due_at"])
     op.create_index("grantkeeper_grant_person", "grantkeeper_grant", ["issuer", "subject"])
