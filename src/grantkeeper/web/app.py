@@ -109,7 +109,7 @@ def _handlers(face: Face) -> dict[type[Exception] | int, Callable[[Request, Exce
 
     def crashed(request: Request, _error: Exception) -> Response:
         response = show(request, face, outcome.crashed().ending)
-        dress(response.headers, face)  # answered outside of the Guard
+        dress(response.headers, form_targets=face.form_targets(), secure=face.secure)  # answered outside of the Guard
         return response
 
     return {outcome.Stop: stopped, HTTPException: refused, GrantkeeperError: failed, Exception: crashed}

@@ -83,7 +83,8 @@ class Guard:
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                dress(MutableHeaders(scope=message), self._face)
+                headers = MutableHeaders(scope=message)
+                dress(headers, form_targets=self._face.form_targets(), secure=self._face.secure)
             await send(message)
 
         stop = _oversized(scope)
@@ -91,12 +92,12 @@ class Guard:
         await inner(scope, receive, dressed)
 
 
-def dress(headers: MutableHeaders, face: Face) -> None:
-    """Set the safe headers; only a Cache-Control that is already there stays (the style sheet's)."""
+def dress(headers: MutableHeaders, *, form_targets: Iterable[str] = (), secure: bool = False) -> None:
+    """Set the safe headers where they are not set; the style sheet has a Cache-Control of its own."""
     for name, value in FIXED_HEADERS:
         headers.setdefault(name, value)
-    headers.setdefault("content-security-policy", content_security_policy(face.form_targets()))
-    if face.secure:
+    headers.setdefault("content-security-policy", content_security_policy(form_targets))
+    if secure:
         headers.setdefault(*_HSTS)
 
 

@@ -15,6 +15,7 @@ from grantkeeper.errors import (
     BadCallback,
     ConsentDenied,
     ConsentRequired,
+    DatabaseUnavailable,
     GrantkeeperError,
     Misconfigured,
     NotFound,
@@ -180,24 +181,34 @@ def _unavailable(error: GrantkeeperError, names: Names) -> Ending:
     )
 
 
-def _bad_callback(_error: GrantkeeperError, names: Names) -> Ending:
+def _bad_callback(error: GrantkeeperError, _names: Names) -> Ending:
     return Ending(
         kind="bad_callback",
         status=400,
         tone="bad",
-        title="This page cannot be used here",
+        title="We cannot go on from here",
         text=(
-            (
-                "The address you opened belongs to another browser or another sign-in, or it is too old. It was not "
-                "used, and nothing was changed."
-            ),
-            (
-                f"If you were connecting {names.client} just now, start again in this browser. If somebody sent you "
-                "this address, close the page."
-            ),
+            f"{printable(error.args[0])} Nothing was connected, and nothing you had before has changed.",
+            printable(error.advice) or "Start again in this browser.",
+            "If somebody sent you this address, just close the page.",
         ),
+        said=_provider_words(error),
         again="Start again",
         page_status=400,
+    )
+
+
+def _database(_error: GrantkeeperError, names: Names) -> Ending:
+    return Ending(
+        kind="database_unavailable",
+        status=503,
+        tone="bad",
+        title="We cannot write this down right now",
+        text=(
+            f"{names.business} has trouble with its own records, and you did nothing wrong. Wait a minute, then start again.",
+        ),
+        again="Start again",
+        page_status=503,
     )
 
 
@@ -226,6 +237,7 @@ _ENDINGS: Final = (
     (AccountMismatch, _other_account),
     (ConsentRequired, _consent),
     (ProviderUnavailable, _unavailable),
+    (DatabaseUnavailable, _database),
     (BadCallback, _bad_callback),
     (NotFound, _not_found),
     (Misconfigured, _our_fault),
