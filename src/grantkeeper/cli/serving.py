@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -133,6 +134,11 @@ def _serving_emulator(box: Emulator, host: str, port: int, *, grpc: bool, grpc_p
             yield served
     except ImportError as error:
         raise Misconfigured(str(error), advice="pip install 'grantkeeper[server,google-ads]'") from None
+    except OSError as error:
+        what = errno.errorcode.get(error.errno or 0, "") == "EADDRINUSE"
+        said = "another program listens there" if what else (error.strerror or type(error).__name__)
+        advice = "Is an emulator running already? --port 0 takes a free port."
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {said}.", advice=advice) from None
 
 
 def _write_secret(box: Emulator, client: str | None, file: Path) -> None:
@@ -143,9 +149,23 @@ def _write_secret(box: Emulator, client: str | None, file: Path) -> None:
     if chosen not in {each.id for each in box.world.clients}:
         known = ", ".join(each.id for each in box.world.clients)
         raise InvalidInput(f"The emulator has no client {chosen}.", advice=f"It has: {known}.")
+    if file.exists() and not _is_emulators(file):
+        # Google shows a client secret once: a real file that is overwritten cannot be downloaded again.
+        raise Misconfigured(f"{file} is not a file of the emulator's and is left as it is.", advice="Name another.")
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         json.dump(box.client_secret(chosen), opened, indent=2)
+
+
+def _is_emulators(file: Path) -> bool:
+    """Tell whether a client_secret.json was made by an emulator on this machine."""
+    from grantkeeper.settings.document import is_loopback
+
+    try:
+        kinds = json.loads(file.read_bytes()).values()
+        return all(is_loopback(kind["token_uri"]) for kind in kinds)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return False
 
 
 def _tell_where(box: Emulator, served: Any) -> None:

@@ -83,9 +83,11 @@ def _parsed(document: Document, place: str, table: ClientTable, provider: Provid
     if not files:
         raise document.wrong(key, "is empty", "Name the client_secret.json that Google Cloud gave you.")
     parsed = []
+    emulated = f"Run `grantkeeper emulator --write-client-secret {files[0]}`."
+    advice = emulated if document.emulator else "Google Cloud gives it: Google Auth Platform, Clients, your client."
     for written in files:
         file = document.path(written)
-        content = read_bytes(file, key=f"{document.file}: {key}", advice="Download it in Google Cloud under Clients.")
+        content = read_bytes(file, key=f"{document.file}: {key}", advice=advice)
         try:
             parsed.append(parse_client_secret_json(content, redirect_uri=table.redirect_uri, provider=provider))
         except Misconfigured as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -42,7 +43,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     emulator: str | None = None
     proxy: str | None = None
     ca_file: str | None = None
-    clients: dict[str, dict[str, Any]] = {}
+    clients: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
         emulator=_emulator(file, emulator) if emulator else None,
         proxy=_proxy(file, written.proxy) if written.proxy else None,
         ca_file=file.parent / Path(written.ca_file).expanduser() if written.ca_file else None,
-        clients={name: convert(file, f"clients.{name}", each, ClientTable) for name, each in written.clients.items()},
+        clients={name: _client_table(file, name, each) for name, each in written.clients.items()},
     )
     if document.ca_file and not document.ca_file.is_file():
         raise document.wrong("ca_file", f"there is no file {document.ca_file}", "Give the path of a PEM file.")
@@ -152,6 +153,12 @@ def convert(file: Path, place: str, table: Mapping[str, Any], kind: type[_Table]
         raise wrong(file, dotted(place, where.rstrip("`")), _plain(what)) from None
 
 
+def _client_table(file: Path, name: str, written: object) -> ClientTable:
+    if not isinstance(written, dict):
+        raise wrong(file, f"clients.{name}", "is not a table", "A client is a table of its own: [clients.NAME].")
+    return convert(file, f"clients.{name}", written, ClientTable)
+
+
 def dotted(place: str, key: str) -> str:
     """Return the key with the table that it stands in."""
     return f"{place}.{key}" if place else key
@@ -159,11 +166,15 @@ def dotted(place: str, key: str) -> str:
 
 def _plain(what: str) -> str:
     """Return msgspec's message (types only, never values) in TOML's words."""
-    words = {"`str`": "a text", "`int`": "a number", "`float`": "a number", "`bool`": "true or false"}
-    words |= {"`array`": "a list", "`object`": "a table", "`str | array`": "a text or a list", "Expected": "expected"}
-    for before, after in sorted(words.items(), key=lambda pair: -len(pair[0])):
-        what = what.replace(before, after)
-    return what.replace("`", "").replace(" | null", "")
+    named = re.sub(
+        "`([^`]*)`", lambda found: " or ".join(map(_word, found[1].removesuffix(" | null").split(" | "))), what
+    )
+    return named[:1].lower() + named[1:]
+
+
+def _word(kind: str) -> str:
+    words = {"str": "a text", "int": "a number", "float": "a number", "array": "a list", "object": "a table"}
+    return words.get(kind, kind)
 
 
 def _offer(key: str, known: Iterable[str]) -> str:

@@ -61,9 +61,11 @@ def connect(
                 other_account=other_account.value,
                 redirect_uri=listener.redirect_uri if registered.kind == "installed" else None,
             )
+            # A browser in the terminal, as BROWSER may name one, holds up the next line until it ends.
+            listener.expect(_Return(keeper, owner, client, to.flow))
             _send_off(to.url, open_browser=not no_browser)
             try:
-                found = listener.wait(_Return(keeper, owner, client, to.flow), timedelta(seconds=timeout))
+                found = listener.wait(timedelta(seconds=timeout))
             except TimeoutError:
                 output.note(f"Nobody came back within {timeout} seconds; nothing was changed.")
                 raise typer.Exit(Exit.OWNER) from None
@@ -103,10 +105,9 @@ def _heading(error: errors.GrantkeeperError) -> str:
 
 
 def _send_off(url: str, *, open_browser: bool) -> None:
-    opened = open_browser and webbrowser.open(url)
-    output.note("Your browser opens. If it does not, open this address:" if opened else "Open this address:")
-    output.note(f"\n  {url}\n")
-    output.note("Waiting for the consent ...")
+    output.note(f"{'Your browser opens. If it does not, open' if open_browser else 'Open'} this address:\n\n  {url}\n")
+    if open_browser:
+        webbrowser.open(url)
 
 
 def _tell(grant: Grant, *, as_json: bool) -> None:

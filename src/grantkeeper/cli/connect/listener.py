@@ -48,23 +48,23 @@ class Answered:
 
 
 class Listener:
-    """Waits on the loopback interface for the browser to come back.
-
-    `redirect_uri` is where the provider has to send it. `answer` turns the query of the one hit into what happens next.
-    """
+    """Waits on the loopback interface for the browser to come back; `redirect_uri` is where it has to come."""
 
     def __init__(self, server: _Server) -> None:
         self._server = server
         self.redirect_uri = server.redirect_uri
 
-    def wait(self, answer: Callable[[str], Onward | Answered], timeout: timedelta) -> Grant:
+    def expect(self, answer: Callable[[str], Onward | Answered]) -> None:
+        """From now on let `answer` turn the query of the one hit into what happens next."""
+        self._server.answer = answer
+
+    def wait(self, timeout: timedelta) -> Grant:
         """Return the grant that the hit ended in.
 
         Raises:
             TimeoutError: nobody came in time.
             GrantkeeperError: what the hit ended in otherwise.
         """
-        self._server.answer = answer
         ending = self._server.ending.result(timeout.total_seconds())
         if isinstance(ending, Exception):
             raise ending
