@@ -134,7 +134,7 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def _program(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs; a machine without them fails the tests, it does not skip them."""
+    """Return the path of one of PostgreSQL's programs; without them tests fail, they do not skip."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: _major(path.parts[4]))
     found = shutil.which(name) or (str(installed[-1]) if installed else None) or _beside_postgres(name)
     if found is None:

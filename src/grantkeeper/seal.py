@@ -22,7 +22,6 @@ import hashlib
 import hmac
 import itertools
 import os
-import struct
 from collections.abc import Sequence
 from typing import Final, Self
 
@@ -211,21 +210,20 @@ def _named_key(wrapped: bytes, context: SealContext) -> bytes:
     return wrapped[1 : 1 + _ID]
 
 
+# Each name comes after the lengths of all of them: no two places are written the same way.
+
+
 def _key_binding(identity: bytes, context: SealContext) -> bytes:
-    place = (context.installation, context.table, context.row)
-    return _encoded(b"key", VERSION, identity, *(part.encode() for part in place))
+    vault, table, row = context.installation, context.table, context.row
+    return f"grantkeeper key 1 {identity.hex()} {len(vault)} {len(table)} {len(row)} {vault}{table}{row}".encode()
 
 
 def _data_binding(context: SealContext) -> bytes:
+    vault, table, row, column = context.installation, context.table, context.row, context.column
     if not 0 <= context.generation < GENERATION_LIMIT:
         raise _broken(context, f"has generation {context.generation}", advice="Let the owner consent again.")
-    place = (context.installation, context.table, context.row, context.column)
-    return _encoded(b"data", VERSION, *(part.encode() for part in place), context.generation.to_bytes(8, "big"))
-
-
-def _encoded(*parts: bytes) -> bytes:
-    """Return the parts, each after its length: no two lists of parts give the same bytes."""
-    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    lengths = f"{len(vault)} {len(table)} {len(row)} {len(column)}"
+    return f"grantkeeper data 1 {context.generation} {lengths} {vault}{table}{row}{column}".encode()
 
 
 def _broken(context: SealContext, said: str, *, advice: str = "") -> SealBroken:

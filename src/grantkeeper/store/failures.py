@@ -49,7 +49,8 @@ _SAID: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
     "no pg_hba.conf entry": "28000",
-    " does not exist": "3D000",
+    'role "': "28000",
+    'database "': "3D000",
     "too many clients": "53300",
 }
 _UNKNOWN_HOST: Final = ("failed to resolve host", "could not translate host name")

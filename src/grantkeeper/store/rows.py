@@ -50,13 +50,13 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def searchable(text: str) -> str:
-    """Return `text`, or when it cannot be stored "", which nothing that is stored equals."""
-    return text if _storable(text) else ""
+def searchable(text: str) -> str | None:
+    """Return `text`; or NULL, which equals nothing, when it is none that can be stored."""
+    return text if _storable(text) else None
 
 
 def _storable(text: str) -> bool:
-    return text.isascii() and "\0" not in text or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def instant(at: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ from . import tables
 from .failures import RUN_INIT
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_ALEMBIC: Final = threading.Lock()
+"""Alembic keeps its context in the module `alembic.context`: one migration at a time in a process."""
 _VERSION: Final = table(tables.VERSION_TABLE, column("version_num"))
 
 
@@ -53,7 +56,7 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
+    with _ALEMBIC, engine.begin() as connection:
         found = revision(connection)
         if found and found not in tables.REVISIONS:
             check(connection)

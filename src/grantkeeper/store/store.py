@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, GrantkeeperError, InvalidInput
 from ..model import FlowRow, GrantRow, GrantStatus
@@ -50,6 +50,7 @@ class SqlStore:
         self._writing = self._engine.execution_options(writing=True)
         self._where = place(self._engine.url)
         self._grant_reader = Reader(self._engine, _GRANT_BY_ID)
+        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._checked = False
         _open_stores.add(self)
 
@@ -61,7 +62,10 @@ class SqlStore:
         """
         create_file(self._engine)
         with translated_errors(self._where):
-            schema.migrate(self._writing)
+            try:
+                schema.migrate(self._writing)
+            except DBAPIError:  # another process made the same tables meanwhile: now there is less to do, or nothing
+                schema.migrate(self._writing)
 
     def check(self) -> None:
         """Return when the tables are those of this version.
@@ -69,7 +73,7 @@ class SqlStore:
         Raises:
             Misconfigured: there are none, or older or newer ones; the message says what to do.
         """
-        with translated_errors(self._where), self._connected() as connection:
+        with translated_errors(self._where), self._engine.connect() as connection:
             schema.check(connection)
         self._checked = True
 
@@ -120,8 +124,9 @@ class SqlStore:
         key = rows.searchable(grant_id)
         try:
             found = self._grant_reader.first(key)
-        except Exception:  # noqa: BLE001 - whatever a driver raises: the plain way reads again and says what is wrong
-            self._grant_reader.close()
+        except (self._driver_error, SQLAlchemyError):
+            # The kept connections may be gone; the plain way reads again, and says what is wrong if it still is.
+            self._grant_reader.drop()
             again = self._read(_GRANT_BY_ID, {"key": key})
             found = again[0] if again else None
         return None if found is None else rows.grant_row(found)
@@ -139,15 +144,17 @@ class SqlStore:
         limit: int = 100,
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
-        named = {"owner": owner, "client": client, "issuer": issuer, "subject": subject}
-        wanted: list[ColumnElement[bool]] = [_GRANT.id > rows.searchable(after)]
-        wanted += [_GRANT[name] == rows.searchable(value) for name, value in named.items() if value is not None]
+        values = {"owner": owner, "client": client, "issuer": issuer, "subject": subject}
+        named = {name: rows.searchable(value) for name, value in values.items() if value is not None}
+        wanted: list[ColumnElement[bool]] = [_GRANT.id > bindparam("after")]
+        wanted += [_GRANT[name] == bindparam(name) for name in named]
         if clients is not None:
             wanted.append(_GRANT.client.in_([rows.searchable(name) for name in clients]))
         if statuses is not None:
             wanted.append(_GRANT.status.in_([str(status) for status in statuses]))
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.id).limit(limit)
-        return [rows.grant_row(found) for found in self._read(statement)]
+        found = self._read(statement, {**named, "after": rows.searchable(after)})
+        return [rows.grant_row(columns) for columns in found]
 
     def insert_grant(self, row: GrantRow) -> None:
         """Add a row; raises Conflict when (owner, client, issuer, subject) exists."""
@@ -190,28 +197,21 @@ class SqlStore:
         """Yield a connection in a transaction, which is committed at the end, or rolled back after an error."""
         if not self._checked:
             self.check()
-        with translated_errors(self._where), self._connected() as connection:
+        with translated_errors(self._where), self._begun() as connection:
             yield connection
-
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction; a pooled one that is gone is noticed by BEGIN and replaced."""
-        try:
-            begun = self._begun()
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            begun = self._begun()
-        with begun as connection, connection.get_transaction() or connection.begin():
-            yield connection
+            connection.commit()
 
     def _begun(self) -> Connection:
+        """Return a connection in a transaction; a pooled one that is gone is noticed by BEGIN and replaced."""
         connection = self._writing.connect()
         try:
             connection.begin()
-        except BaseException:
+        except DBAPIError as error:
             connection.close()
-            raise
+            if not error.connection_invalidated:
+                raise
+            connection = self._writing.connect()
+            connection.begin()
         return connection
 
     def _forget_connections(self) -> list[object]:
