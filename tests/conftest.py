@@ -1,3 +1,4 @@
 """What every test may use."""
 
-pytest_plugins = ["databases", "grantkeeper.testing"]
+# The canaries come first: they watch everything that the others make.
+pytest_plugins = ["canaries", "databases", "grantkeeper.testing"]
