@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 import pytest
 
 from clients.sources import GRANT, ScriptedSource
 from grantkeeper.clients import google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
-from grantkeeper.emulator import Clock
+from grantkeeper.emulator import Clock, Emulator
+from grantkeeper.emulator.server import Serving, serve
+from grantkeeper.keeper import Keeper
+from grantkeeper.store import SqlStore
+from grantkeeper.testing import emulated_keeper
 
 
 @pytest.fixture
@@ -28,3 +36,25 @@ def source(clock: Clock) -> ScriptedSource:
 def credentials(source: ScriptedSource) -> GrantCredentials:
     """Return new credentials of the scripted grant."""
     return google_auth.credentials(source, GRANT)
+
+
+@pytest.fixture
+def emulator(clock: Clock) -> Emulator:
+    """Google in a box, at the clock that google-auth tells the time by."""
+    return Emulator(clock=clock)
+
+
+@pytest.fixture
+def serving(emulator: Emulator) -> Iterator[Serving]:
+    """The emulator on two ports: HTTP, and gRPC over TLS."""
+    with serve(emulator, grpc=True) as at:
+        yield at
+
+
+@pytest.fixture
+def keeper(serving: Serving, emulator: Emulator, tmp_path: Path) -> Iterator[Keeper]:
+    """A keeper on the emulator that is served (its issuer is its URL), over SQLite."""
+    store = SqlStore(f"sqlite:///{tmp_path / 'grantkeeper.sqlite3'}")
+    store.migrate()
+    with emulated_keeper(emulator, store) as made:
+        yield made
