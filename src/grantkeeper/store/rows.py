@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ from . import tables
 GRANT_COLUMNS: Final = tuple(tables.grant.columns)[:20]
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _STATUSES: Final = {str(status): status for status in GrantStatus}
@@ -56,7 +58,7 @@ def searchable(text: str) -> str | None:
 
 
 def _storable(text: str) -> bool:
-    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+    return _UNSTORABLE.search(text) is None
 
 
 def instant(at: datetime) -> int:
