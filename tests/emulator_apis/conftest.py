@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 from emulator_apis.calls import Rest
 from grantkeeper.emulator import Clock, Emulator, Request, Response, World
-from grantkeeper.emulator.server import Serving, authority, serve
-
-# gRPC reads the variable once, when it starts: so it is set before anything here can have imported it.
-_FOLDER = Path(tempfile.mkdtemp(prefix="emulator-roots-"))
-atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
-(_FOLDER / "roots.pem").write_bytes(authority())
-os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(_FOLDER / "roots.pem")
+from grantkeeper.emulator.server import Serving, serve
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -242,6 +243,16 @@ def test_an_answer_without_a_google_error_gets_its_statuss_code(
         accessible(client(BOB))
 
 
+def test_a_google_error_of_any_kind_keeps_its_status_and_words(client: Client, emulator: Emulator) -> None:
+    """Details that gRPC's side does not know are left out."""
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "39s"}, {}]
+    error = {"code": 400, "status": "UNAVAILABLE", "message": "Überlastet, später wieder", "details": details}
+    emulator.fail(400, path=LIST_PATH, body={"error": error})
+
+    with pytest.raises(exceptions.ServiceUnavailable, match="Überlastet, später wieder"):
+        accessible(client(BOB))
+
+
 def test_a_lost_answer_is_unavailable(client: Client, emulator: Emulator) -> None:
     """The call was done, and the client does not know."""
     emulator.lose_answer(path=LIST_PATH)
@@ -258,6 +269,14 @@ def test_a_method_that_is_not_emulated_is_unimplemented(client: Client) -> None:
 
     with pytest.raises(exceptions.MethodNotImplemented):
         service.mutate_campaigns(customer_id="1000000000", operations=[])
+
+
+def test_a_missing_extra_is_named(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without google-ads there is no gRPC; the message says what to install."""
+    monkeypatch.setitem(sys.modules, "grpc", None)
+
+    with pytest.raises(ads_grpc.MissingExtra, match=r"pip install 'grantkeeper\[google-ads\]'"):
+        ads_grpc.start(emulator, 0, b"", b"")
 
 
 def test_two_servers_at_once_have_one_authority(emulator: Emulator, serving_grpc: Serving) -> None:

@@ -42,7 +42,6 @@ _KEPT = (
 _FAILURE = "errors.GoogleAdsFailure"
 _CARRIED = (_FAILURE, "google.rpc.ErrorInfo")
 _BY_HTTP = {code.http: code for code in Code}
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 class MissingExtra(ImportError):
@@ -197,7 +196,7 @@ class _Bridge:
 
     def _abort(self, context: Any, code: Code, message: str, metadata: tuple[tuple[str, str | bytes], ...]) -> NoReturn:
         context.set_trailing_metadata(metadata)
-        context.abort(_module("grpc").StatusCode[code.name], _UNPRINTABLE.sub("?", message))
+        context.abort(_module("grpc").StatusCode[code.name], message)
         raise AssertionError("abort() always raises")
 
     def _status(self, code: Code, message: str, details: list[Mapping[str, Any]]) -> bytes:

@@ -65,7 +65,7 @@ def _page(query: Params) -> tuple[int, int]:
     """Return where the page starts and how long it is."""
     size = _whole(query, "pageSize") or _USUAL_PAGE
     try:
-        start = base64.urlsafe_b64decode(query.get("pageToken").encode()).decode() or "0"
+        start = base64.b64decode(query.get("pageToken").encode(), b"-_", validate=True).decode() or "0"
     except (binascii.Error, UnicodeError) as error:
         raise invalid_argument() from error
     if not re.fullmatch("[0-9]{1,9}", start):
