@@ -205,7 +205,8 @@ def _database(_error: GrantkeeperError, names: Names) -> Ending:
         tone="bad",
         title="We cannot write this down right now",
         text=(
-            f"{names.business} has trouble with its own records, and you did nothing wrong. Wait a minute, then start again.",
+            f"{names.business} has trouble with its own records, and you did nothing wrong.",
+            "Wait a minute, then start again.",
         ),
         again="Start again",
         page_status=503,
@@ -224,8 +225,8 @@ def _our_fault(_error: GrantkeeperError, names: Names) -> Ending:
         title="This is on our side",
         text=(
             (
-                f"The connection to {names.provider} is not set up correctly at {names.business}. Nothing was connected, "
-                "and you did nothing wrong."
+                f"The connection to {names.provider} is not set up correctly at {names.business}. "
+                "Nothing was connected, and you did nothing wrong."
             ),
             f"Please tell {names.business}; trying again will not help until it is mended.",
         ),

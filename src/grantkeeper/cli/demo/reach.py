@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantkeeper.clients import ad_manager, google_ads, google_auth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from grantkeeper.cli.demo.stage import Stage
     from grantkeeper.model import Grant
 
@@ -26,14 +30,38 @@ class Found:
     detail: str
 
 
+class Refused(Exception):
+    """A Google API said no, for a reason that is not the grant's."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn the libraries' three families of errors into one.
+
+    A token that was issued moments ago and is refused all the same comes out here too: the keeper does not renew that.
+    """
+    from google.ads.googleads.errors import GoogleAdsException
+    from google.api_core.exceptions import GoogleAPIError
+    from googleads.errors import GoogleAdsError
+
+    # the libraries write every refusal to the log as a warning; here the page says it
+    for name in ("google.ads.googleads", "googleads.soap"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    except (GoogleAdsException, GoogleAPIError, GoogleAdsError) as error:
+        raise Refused(type(error).__name__) from error
+
+
 def ad_accounts(stage: Stage, grant: Grant) -> list[Found]:
     """Return the Google Ads accounts that the grant reaches, with GoogleAdsClient.
 
     Raises:
         ConsentRequired, ProviderUnavailable: as the keeper, also from behind gRPC.
+        Refused: the API said no.
     """
     ads = google_ads.client(stage.keeper, grant.id, endpoint=stage.serving.grpc_target)
-    with google_auth.grant_errors(ads):
+    with _refusals(), google_auth.grant_errors(ads):
         names = ads.get_service("CustomerService").list_accessible_customers().resource_names
     return [found for name in sorted(names) for found in _below(stage, grant, name.rpartition("/")[2])]
 
@@ -66,17 +94,16 @@ def networks(stage: Stage, grant: Grant) -> list[Found]:
 
     Raises:
         ConsentRequired, ProviderUnavailable: as the keeper.
+        Refused: the API said no.
     """
     from googleads.common import ZeepServiceProxy
 
     client = ad_manager.client(
         stage.keeper, grant.id, application_name="grantkeeper demo", cache=ZeepServiceProxy.NO_CACHE
     )
-    service = client.GetService("NetworkService", server=stage.serving.url)
-    return [
-        Found(number=each["networkCode"], name=each["displayName"], detail=each["currencyCode"])
-        for each in service.getAllNetworks()
-    ]
+    with _refusals(), google_auth.grant_errors(client):
+        found = client.GetService("NetworkService", server=stage.serving.url).getAllNetworks()
+    return [Found(number=each["networkCode"], name=each["displayName"], detail=each["currencyCode"]) for each in found]
 
 
 def _dashed(number: str) -> str:

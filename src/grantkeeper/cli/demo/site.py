@@ -144,10 +144,13 @@ class Site:
         """Return what one product's card shows: the grant found again by (owner, client), and what it reaches now."""
         grants = list(self.stage.keeper.grants(customer.id, product.client))
         live = next((each for each in grants if each.status is not GrantStatus.REVOKED), None)
-        card: dict[str, Any] = {"product": product, "grant": live, "found": [], "error": None, "needs_consent": False}
+        card: dict[str, Any] = {"product": product, "grant": live, "found": [], "error": None, "refused": ""}
+        card["needs_consent"] = False
         if live is not None:
             try:
                 card["found"] = product.ask(self.stage, live)
+            except reach.Refused as error:
+                card["refused"] = str(error)
             except GrantkeeperError as error:
                 card |= {"error": error, "needs_consent": isinstance(error, ConsentRequired)}
         return card
