@@ -164,6 +164,11 @@ class Provider:
     revocation_group: Callable[[str], str] = field(default=lambda client_id: client_id, repr=False)
     """client_id -> what a revocation ends together (Google: every client of the Cloud project)."""
 
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthClient:

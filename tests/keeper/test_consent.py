@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -334,6 +335,17 @@ def test_a_reload_of_the_callback_gives_the_same_grant_and_sends_nothing(keeper:
     first = keeper.complete(redirect.flow, back)
 
     assert keeper.complete(redirect.flow, back) == first
+    assert exchanges(emulator) == 1
+
+
+def test_50_callbacks_at_once_send_one_code_and_all_get_the_grant(keeper: Keeper, emulator: Emulator) -> None:
+    """O-03, R-59: one wins the flow; a double click waits for it and shows the same."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    with ThreadPoolExecutor(50) as pool:
+        done = list(pool.map(lambda _: keeper.complete(redirect.flow, back), range(50)))
+
+    assert len(set(done)) == 1
     assert exchanges(emulator) == 1
 
 

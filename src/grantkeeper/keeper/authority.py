@@ -54,7 +54,7 @@ class Authority:
         if isinstance(answer, TokenAnswer):
             if answer.problem:
                 raise ProviderUnavailable(
-                    f"{client.provider.name} answered with tokens we cannot use: {answer.problem}."
+                    f"{client.provider.called} answered with tokens we cannot use: {answer.problem}."
                 )
             return answer
         if answer.words is not None and answer.words.error == "invalid_grant":
@@ -83,7 +83,7 @@ class Authority:
         """Return who consented, from the validated id_token (OpenID Connect Core 3.1.3.7); raises BadCallback."""
         if answer.id_token is None:
             raise BadCallback(
-                f"{client.provider.name} did not say who consented: its answer has no id_token.",
+                f"{client.provider.called} did not say who consented: its answer has no id_token.",
                 advice="Start again; if it stays, the OAuth client may not be allowed the scope openid.",
             )
         keys = self._provider_keys(client.provider, older_than=KEYS_LIFETIME)
@@ -133,12 +133,12 @@ def refused(client: OAuthClient, refusal: TokenRefusal, kind: Literal["ours", "t
     """Return the error for a refusal that is not the owner's: ours to mend, or the provider's trouble."""
     if kind == "ours":
         return Misconfigured(
-            f"{client.provider.name} does not accept the OAuth client {client.name!r}, or how it asks.",
+            f"{client.provider.called} does not accept the OAuth client {client.name!r}, or how it asks.",
             provider=refusal.words,
             advice="Check its client id, client secret and registration; no grant was changed.",
         )
     return ProviderUnavailable(
-        f"{client.provider.name} is in trouble (HTTP status {refusal.status}).",
+        f"{client.provider.called} is in trouble (HTTP status {refusal.status}).",
         provider=refusal.words,
         retry_after=refusal.retry_after,
         advice="Ask again later; no grant was changed.",

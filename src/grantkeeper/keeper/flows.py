@@ -6,17 +6,15 @@ import base64
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from ..errors import (
-    AccountMismatch,
     BadCallback,
     Conflict,
     ConsentDenied,
-    ConsentRequired,
     GrantkeeperError,
     InvalidInput,
     Misconfigured,
@@ -29,11 +27,8 @@ from ..model import (
     GrantRow,
     GrantStatus,
     OAuthClient,
-    Reason,
     Redirect,
-    Secret,
     Store,
-    Tokens,
 )
 from ..oauth.authorization import (
     CallbackParams,
@@ -43,11 +38,10 @@ from ..oauth.authorization import (
     code_challenge,
     query_pairs,
 )
-from ..oauth.identity import Identity
-from ..oauth.token import ScopeDifference, TokenAnswer, scope_difference
-from ..renewal import advice
+from ..oauth.token import scope_difference
 from . import outcomes
 from .authority import Authority
+from .consents import LIVE, MOST_GRANTS, Consent, Consents, has_refresh_token
 from .vault import FlowSecrets, Vault
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -56,24 +50,13 @@ LIFETIME: Final = timedelta(minutes=10)
 RANDOM_BYTES: Final = 32
 """256 bits for state, PKCE verifier, nonce and the browser's secret (RFC 6749 10.10 asks for 128 at least)."""
 
-LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
-
-MOST_GRANTS: Final = 1000
-"""Live grants of one owner at one OAuth client that are looked at; a person has a handful."""
-
 SAVE_ATTEMPTS: Final = 5
 
+OUTCOME_LOOKS: Final = 200
+OUTCOME_PAUSE: Final = timedelta(milliseconds=50)
+"""Ten seconds in all: longer than a provider takes for a code, shorter than a person stays."""
+
 OtherAccount: TypeAlias = Literal["refuse", "add"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Consent:
-    """What came back from a successful exchange."""
-
-    client: OAuthClient
-    identity: Identity
-    answer: TokenAnswer
-    scopes: ScopeDifference
 
 
 class Flows:
@@ -86,15 +69,15 @@ class Flows:
         vault: Vault,
         authority: Authority,
         client: Callable[[str], OAuthClient],
+        consents: Consents,
         now: Callable[[], datetime],
-        saved: Callable[[Grant, Secret], None],
     ) -> None:
         self._store = store
         self._vault = vault
         self._authority = authority
         self._client = client
+        self._consents = consents
         self._now = now
-        self._saved = saved
 
     def begin(
         self,
@@ -132,7 +115,7 @@ class Flows:
         oauth_client = self._client(row.client)
         check_issuer(callback, oauth_client.provider)
         if row.consumed_at is not None or not self._store.consume_flow(row.state_hash, at=self._now()):
-            return self._ended(row.state_hash)
+            return self._ended(self._when_finished(row.state_hash))
         try:
             done = self._consented(row, oauth_client, callback, browser=flow or "")
         except GrantkeeperError as error:
@@ -147,7 +130,7 @@ class Flows:
         row = self._admitted(flow, ref, client=None, owner=None)
         if row.consumed_at is None:
             raise BadCallback("This attempt has not come back from the provider yet.")
-        return self._ended(ref)
+        return self._ended(row)
 
     # --- begin ------------------------------------------------------------------------------------------------
 
@@ -222,9 +205,20 @@ class Flows:
             raise BadCallback("This attempt was begun for another owner.", advice="Sign in as before and start again.")
         return row
 
-    def _ended(self, state_hash: str) -> Grant:
-        """Return or raise what a flow that was spent before ended in."""
-        row = self._store.flow(state_hash)
+    def _when_finished(self, state_hash: str) -> FlowRow | None:
+        """Return a spent flow once it has an outcome: a double click drops the first answer and shows this one (R-59).
+
+        Another process may be at it, so there is no event to wait for; given up after a while, in case it was killed.
+        """
+        for _ in range(OUTCOME_LOOKS):
+            row = self._store.flow(state_hash)
+            if row is None or row.outcome:
+                return row
+            time.sleep(OUTCOME_PAUSE.total_seconds())
+        return self._store.flow(state_hash)
+
+    def _ended(self, row: FlowRow | None) -> Grant:
+        """Return or raise what a spent flow ended in."""
         if row is None or not row.outcome:
             raise BadCallback(
                 "This answer is being handled already, or its handling was interrupted.",
@@ -252,71 +246,17 @@ class Flows:
         # Whose tokens these are is not known until the id_token is valid, so nothing can be stored before. They are
         # not revoked on failure either: at Google that would end the person's other grants (facts: Google D).
         identity = self._authority.identify(client, answer, nonce=kept.nonce)
-        consent = _Consent(
+        consent = Consent(
             client=client, identity=identity, answer=answer, scopes=scope_difference(client, answer.scopes)
         )
         for _ in range(SAVE_ATTEMPTS):
             try:
-                return self._keep(row, consent, browser)
+                return self._consents.keep(row, consent) or self._second_pass(row, consent, browser)
             except Conflict:
                 continue
         raise Conflict(f"The grants of {row.owner!r} change faster than they can be saved.")
 
-    def _keep(self, flow: FlowRow, consent: _Consent, browser: str) -> Grant | Redirect:
-        """Save the consent in its person's row, or send the browser once more for a refresh token."""
-        rows = self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=MOST_GRANTS)
-        mine = next((row for row in rows if _same_person(row.grant, consent.identity)), None)
-        self._refuse_other_account(flow, consent, rows, mine)
-        refresh_token = consent.answer.refresh_token or self._refresh_token_we_have(mine, consent)
-        if refresh_token is not None:
-            return self._save(flow, consent, mine, refresh_token)
-        if not flow.forced_consent:
-            return self._second_pass(flow, consent, browser)
-        raise ConsentRequired(
-            f"{consent.client.provider.name} gave no refresh token, not even when asked for consent.",
-            reason=Reason.NO_REFRESH_TOKEN.value,
-            grant_id=mine.grant.id if mine else None,
-            advice=advice(Reason.NO_REFRESH_TOKEN),
-        )
-
-    def _refuse_other_account(
-        self, flow: FlowRow, consent: _Consent, rows: list[GrantRow], mine: GrantRow | None
-    ) -> None:
-        """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
-        expected = [row for row in rows if not flow.grant_id or row.grant.id == flow.grant_id]
-        if flow.other_account == "add" or not expected or mine in expected:
-            return
-        names = tuple(row.grant.email or row.grant.subject for row in expected)
-        actual = consent.identity.email or consent.identity.subject
-        raise AccountMismatch(
-            f"{actual} consented, but {flow.owner!r} is connected as {' and '.join(names)}. Nothing was changed.",
-            grant_id=expected[0].grant.id if len(expected) == 1 else None,
-            expected=names,
-            actual=actual,
-            advice=f"Sign in as {names[0]}, or connect the other account in addition.",
-        )
-
-    def _refresh_token_we_have(self, mine: GrantRow | None, consent: _Consent) -> Secret | None:
-        """Return a live refresh token of this very person at this OAuthClient that reaches what was granted now.
-
-        A provider gives none when the person consented before (facts: Google D, "silent re-auth"). A sibling's may be
-        shared only where the provider says so and does not rotate: two rows that rotate one token would lose it.
-        """
-        rows = [mine] if mine else []
-        provider = consent.client.provider
-        if provider.sibling_refresh_tokens and provider.rotation == "none":
-            rows += self._store.grants(
-                client=consent.client.name,
-                issuer=consent.identity.issuer,
-                subject=consent.identity.subject,
-                statuses=LIVE,
-            )
-        for row in rows:
-            if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes:
-                return self._vault.open_tokens(row).refresh_token
-        return None
-
-    def _second_pass(self, flow: FlowRow, consent: _Consent, browser: str) -> Redirect:
+    def _second_pass(self, flow: FlowRow, consent: Consent, browser: str) -> Redirect:
         """Send the browser to the consent screen, as the person it just was."""
         self._store.finish_flow(
             flow.state_hash,
@@ -335,55 +275,6 @@ class Flows:
             choose_account=False,
             login_hint=consent.identity.email or consent.identity.subject,
         )
-
-    def _save(self, flow: FlowRow, consent: _Consent, mine: GrantRow | None, refresh_token: Secret) -> Grant:
-        answer, now = consent.answer, self._now()
-        grant = self._grant(flow, consent, mine.grant if mine else None, now)
-        if consent.answer.refresh_token is None and mine is not None:
-            grant = replace(grant, ends_at=mine.grant.ends_at)
-        generation = mine.generation + 1 if mine else 1
-        sealed = self._vault.seal_tokens(
-            Tokens(refresh_token=refresh_token, access_token=answer.access_token),
-            grant_id=grant.id,
-            generation=generation,
-            key=mine.sealed.key if mine and mine.sealed else None,
-        )
-        row = GrantRow(grant=grant, generation=generation, sealed=sealed)
-        if mine is None:
-            self._store.insert_grant(row)
-        else:
-            self._store.save_grant(row, expected_version=mine.grant.version)
-        if answer.access_token is not None and grant.usable:
-            self._saved(grant, answer.access_token)
-        return grant
-
-    def _grant(self, flow: FlowRow, consent: _Consent, old: Grant | None, now: datetime) -> Grant:
-        missing = consent.scopes.missing
-        return Grant(
-            id=old.id if old else new_grant_id(),
-            owner=flow.owner,
-            client=flow.client,
-            issuer=consent.identity.issuer,
-            subject=consent.identity.subject,
-            email=consent.identity.email,
-            status=GrantStatus.CONSENT_REQUIRED if missing else GrantStatus.ACTIVE,
-            reason=Reason.SCOPES_MISSING if missing else Reason.NONE,
-            scopes=consent.scopes.granted,
-            missing=missing,
-            extra=consent.scopes.extra,
-            expires_at=consent.answer.expires_at,
-            ends_at=consent.answer.ends_at,
-            created_at=old.created_at if old else now,
-            updated_at=now,
-            used_at=now,
-            version=old.version + 1 if old else 1,
-        )
-
-
-def has_refresh_token(row: GrantRow) -> bool:
-    """Tell whether a row holds a refresh token that is not known to be dead."""
-    alive = row.grant.status in (GrantStatus.ACTIVE, GrantStatus.PENDING) or row.grant.reason is Reason.SCOPES_MISSING
-    return alive and row.sealed is not None
 
 
 def sha256(value: str) -> str:
@@ -405,15 +296,6 @@ def browser_secret(flow: str | None) -> str:
             advice="Pass the Redirect.flow kept in this browser's session, or None.",
         )
     return flow
-
-
-def new_grant_id() -> str:
-    """Return a random id of 128 bits in lower-case letters and digits."""
-    return "gr_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
-
-
-def _same_person(grant: Grant, identity: Identity) -> bool:
-    return grant.issuer == identity.issuer and grant.subject == identity.subject
 
 
 def _hint(known: Iterable[GrantRow]) -> str | None:
@@ -443,7 +325,7 @@ def _authorization_error(client: OAuthClient, callback: CallbackParams) -> Grant
             provider=callback.words,
         )
     return kind(
-        f"{client.provider.name} did not ask for consent.",
+        f"{client.provider.called} did not ask for consent.",
         advice="Start again." if kind is not Misconfigured else "Check the OAuth client's scopes and registration.",
         provider=callback.words,
     )

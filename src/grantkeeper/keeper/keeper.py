@@ -22,7 +22,8 @@ from ..model import (
     Transport,
 )
 from .authority import Authority
-from .flows import LIVE, Flows, OtherAccount
+from .consents import LIVE, Consents
+from .flows import Flows, OtherAccount
 from .revoking import Revoking, Siblings
 from .tokens import TokenKeeping
 from .vault import Vault
@@ -86,8 +87,8 @@ class Keeper:
             vault=vault,
             authority=self._authority,
             client=self.client,
+            consents=Consents(store=store, vault=vault, now=now, saved=self._tokens.remember),
             now=now,
-            saved=self._tokens.remember,
         )
         self._revoking = Revoking(
             store=store,

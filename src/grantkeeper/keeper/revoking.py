@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from ..errors import Conflict, NotFound
 from ..model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Revocation, Store
 from .authority import Authority
-from .flows import LIVE
+from .consents import LIVE
 from .vault import Vault
 
 Siblings: TypeAlias = Literal["keep", "end"]

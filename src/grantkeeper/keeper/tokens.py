@@ -70,6 +70,7 @@ class TokenKeeping:
         self._now = now
         self._max_stale = max_stale
         self._held: dict[str, _Held] = {}
+        self._held_lock = threading.Lock()  # for changes only: a look takes none
         self._flights: dict[str, _Flight] = {}
         self._flights_lock = threading.Lock()
 
@@ -135,14 +136,15 @@ class TokenKeeping:
 
     def forget(self, grant_id: str) -> None:
         """Drop what memory holds of a grant."""
-        self._held.pop(grant_id, None)
+        with self._held_lock:
+            self._held.pop(grant_id, None)
 
     def _hold(self, grant: Grant, token: AccessToken, now: datetime) -> AccessToken:
-        if len(self._held) >= MAX_HELD:
-            self._held.pop(next(iter(self._held), ""), None)
-        self._held[grant.id] = _Held(
-            token=token, version=grant.version, looked_at=now, look_again_at=now + self._max_stale
-        )
+        held = _Held(token=token, version=grant.version, looked_at=now, look_again_at=now + self._max_stale)
+        with self._held_lock:
+            if len(self._held) >= MAX_HELD and grant.id not in self._held:
+                del self._held[next(iter(self._held))]
+            self._held[grant.id] = held
         return token
 
     def _active_row(self, grant_id: str) -> GrantRow:
@@ -201,7 +203,9 @@ class TokenKeeping:
             raise self._refusal(row, client, answer)
         saved = self._save_answer(row, client, tokens.refresh_token, answer, asked_at)
         if answer.problem or answer.access_token is None:
-            raise ProviderUnavailable(f"{client.provider.name} answered with a token we cannot use: {answer.problem}.")
+            raise ProviderUnavailable(
+                f"{client.provider.called} answered with a token we cannot use: {answer.problem}."
+            )
         if not saved.usable:
             raise unusable(saved)
         return self._hold(saved, _handed_out(saved, answer.access_token), self._now())
