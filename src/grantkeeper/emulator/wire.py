@@ -8,6 +8,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -134,7 +136,7 @@ class Response:
 
 def json(content: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """Answer with JSON, laid out over lines as Google does."""
-    body = _json.dumps(content, indent=2, ensure_ascii=False).encode()
+    body = msgspec.json.format(msgspec.json.encode(content), indent=2)
     return Response(status=status, headers=(("content-type", TYPE_JSON), *headers), body=body)
 
 

@@ -96,7 +96,7 @@ def search(call: Call, request: Search) -> Message:
     page = found[offset : offset + PAGE_ROWS]
     answer: Message = {"fieldMask": _mask(query), "queryResourceConsumption": str(10 + len(page))}
     if page and not request.omit_results:
-        answer["results"] = [_result(query, row) for row in page]
+        answer["results"] = _results(query, page)
     if offset + PAGE_ROWS < len(found):
         answer["nextPageToken"] = _page_token(request, offset + PAGE_ROWS)
     if request.count:
@@ -115,7 +115,7 @@ def search_stream(call: Call, request: Search) -> Sequence[Message]:
     found = matches[: query.limit]
     return [
         {
-            "results": [_result(query, row) for row in found[start : start + PAGE_ROWS]],
+            "results": _results(query, found[start : start + PAGE_ROWS]),
             "fieldMask": _mask(query),
             "requestId": call.request_id,
             "queryResourceConsumption": str(10 + len(found)),
@@ -138,16 +138,19 @@ def _find(call: Call, request: Search, method: str) -> tuple[Query, list[Row]]:
     return query, query.matches(target.rows(query.resource.name))
 
 
-def _result(query: Query, row: Row) -> Message:
-    """Return the row with the asked fields; each resource in it also has its resource name, asked for or not."""
-    result: Message = {}
-    for name in query.fields:
-        resource, _, member = name.partition(".")
-        part = result.setdefault(_camel(resource), {"resourceName": row[f"{resource}.resource_name"]})
+def _results(query: Query, rows: Sequence[Row]) -> list[Message]:
+    """Return the rows with the asked fields; each resource in them has its resource name, asked for or not."""
+    asked = [(name, *map(_camel, name.split("."))) for name in query.fields]
+    resources = dict.fromkeys([*(name.partition(".")[0] for name in query.fields), query.resource.name])
+    named = [(_camel(each), f"{each}.resource_name") for each in resources]
+    return [_result(asked, named, row) for row in rows]
+
+
+def _result(asked: Sequence[Sequence[str]], named: Sequence[tuple[str, str]], row: Row) -> Message:
+    result: Message = {part: {"resourceName": row[name]} for part, name in named}
+    for name, part, member in asked:
         value = row[name]
-        part[_camel(member)] = str(value) if type(value) is int else value
-    owner = query.resource.name
-    result.setdefault(_camel(owner), {"resourceName": row[f"{owner}.resource_name"]})
+        result[part][member] = str(value) if type(value) is int else value
     return result
 
 
