@@ -122,7 +122,8 @@ def _client(emulator: Emulator, client_id: str) -> Client:
 
 def _redirect_uri(client: Client, uri: str) -> str:
     if not client.accepts_redirect(uri):
-        advice = f"Registered for this client: {', '.join(client.redirect_uris) or 'none'}. Asked for: {uri}"
+        registered = client.redirect_uris or ("none",)
+        advice = "\n".join(["Asked for:", uri, "Registered for this client:", *registered])
         said = "The redirect URI in the request does not match the ones authorized for the OAuth client."
         raise ShownError(400, "redirect_uri_mismatch", said, advice=advice)
     return uri

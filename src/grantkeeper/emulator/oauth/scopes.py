@@ -67,7 +67,7 @@ _WORDS = {
     "drive.file": "See and manage the Drive files that you use with this app",
 }
 
-CATALOGUE = {OPENID: "Know who you are at Google", **{BASE + name: words for name, words in _WORDS.items()}}
+CATALOGUE = {OPENID: "Recognise you by your Google account", **{BASE + name: words for name, words in _WORDS.items()}}
 
 
 def known(scope: str) -> bool:

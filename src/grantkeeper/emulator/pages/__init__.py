@@ -62,6 +62,15 @@ def style() -> Response:
     return wire.Response(headers=headers, body=text.encode())
 
 
+def icon() -> Response:
+    """Return the pages' icon: a box."""
+    text = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#1f5f5b" stroke-width="2.5" '
+        'stroke-linejoin="round"><path d="M16 3 28 9v14l-12 6L4 23V9z"/><path d="m4 9 12 6 12-6M16 15v14"/></svg>'
+    )
+    return wire.Response(headers=(("content-type", "image/svg+xml"), *HEADERS), body=text.encode())
+
+
 def avatar(person: Person) -> Response:
     """Return a person's picture: the initials on a colour of their own."""
     template = _environment().from_string(

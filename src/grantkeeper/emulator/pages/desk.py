@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grantkeeper.emulator.wire import Request, Response
     from grantkeeper.emulator.world import AdsAccount, Person
 
-_SHOWN = 12
+_SHOWN, _LOOKED_AT = 12, 500
 
 
 class _Verb(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -152,6 +152,8 @@ def route(emulator: Emulator, request: Request) -> Response:
         return _verb(emulator, request, name)
     if request.path == pages.STYLE_PATH:
         return pages.style()
+    if name == "icon.svg":
+        return pages.icon()
     if name == "clock":
         return wire.json({"now": emulator.clock.now().isoformat(), "runs": emulator.clock.runs})
     if name == "requests":
@@ -206,8 +208,13 @@ def index(emulator: Emulator, request: Request) -> Response:
         accounts=_tree(emulator),
         networks=world.networks,
         clients=[(client, world.project(client.project)) for client in world.clients],
-        log=emulator.latest(_SHOWN),
+        log=[each for each in emulator.latest(_LOOKED_AT) if not _own(each.path)][:_SHOWN],
     )
+
+
+def _own(path: str) -> bool:
+    """Tell whether a path is the desk's, and not Google's."""
+    return path == "/" or path.startswith("/_emulator/")
 
 
 def _grants(emulator: Emulator, person: Person) -> list[tuple[str, int]]:

@@ -1,0 +1,134 @@
+"""The world, the clock and the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from emulator.box import IDA
+from grantkeeper.emulator import Clock, Request, World, WorldError
+from grantkeeper.emulator.wire import Params
+from grantkeeper.emulator.world import redirect_fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROJECT = '[[project]]\nid = "p"\nnumber = "1"\nname = "P"\n'
+CLIENT = '[[client]]\nid = "c"\nsecret = "s"\nproject = "p"\n'
+PERSON = '[[person]]\nemail = "a@b.example"\nsub = "123456789012345678901"\nname = "A B"\n'
+ACCOUNT = '[[ads_account]]\nid = "1234567890"\nname = "One"\nmanager = true\n'
+
+
+def test_the_default_cast_has_what_the_demo_needs() -> None:
+    """A manager with two children, one direct account, one cancelled, three networks of which one is for tests."""
+    world = World.load()
+    managers = [each for each in world.ads_accounts if each.manager]
+    assert [len(world.children(each.id)) for each in managers] == [2]
+    assert {each.status for each in world.ads_accounts} == {"ENABLED", "CANCELED"}
+    assert len(world.direct_accounts(IDA)) == 2
+    assert [each.test for each in world.networks] == [False, False, True]
+    assert {each.kind for each in world.clients} == {"web", "installed"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not = = toml", "not TOML"),
+        ("[[people]]\n", "people: unknown table"),
+        ('[project]\nid = "p"\n', "project: write it as [[project]]"),
+        ('[[project]]\nid = "p"\n', "project[0]: Object missing required field `number`"),
+        (PROJECT + 'colour = "red"\n', "project[0].colour: unknown key"),
+        (PROJECT + "test_users = [3]\n", "project[0].test_users[0]: Expected `str`, got `int`"),
+        (PROJECT + 'publishing = "soon"\n', "project[0].publishing: Invalid enum value 'soon'"),
+        (PROJECT + PROJECT, "project.id: p occurs twice"),
+        (CLIENT, "client.project: p is not described"),
+        (PROJECT + CLIENT + 'redirect_uris = ["http://a.example/"]\n', "http://a.example/: must use https"),
+        (PERSON.replace("1234", "12"), "person[0].sub"),
+        (PERSON + PERSON.replace("a@", "A@").replace("1234", "9234"), "person.email: a@b.example occurs twice"),
+        ('[[ads_account]]\nid = "123-456-7890"\nname = "One"\n', "ads_account[0].id"),
+        (ACCOUNT + '[[ads_link]]\nmanager = "1234567890"\nclient = "1234567890"\n', "ads_link: 1234567890 is below"),
+        (
+            ACCOUNT + '[[ads_access]]\nperson = "x@y.example"\naccount = "1234567890"\n',
+            "ads_access.person: x@y.example",
+        ),
+        ('[[network]]\ncode = "1"\nname = "N"\npeople = ["x@y.example"]\n', "network.people: x@y.example"),
+    ],
+)
+def test_a_wrong_world_is_refused_by_the_key(text: str, said: str) -> None:
+    """Every member is checked, and the error names the one that is wrong."""
+    with pytest.raises(WorldError) as caught:
+        World.parse(text)
+    assert said in str(caught.value)
+
+
+def test_a_world_comes_from_a_file(tmp_path: Path) -> None:
+    """A path is read as TOML; one that cannot be read says so."""
+    path = tmp_path / "world.toml"
+    path.write_text(PROJECT + CLIENT + PERSON)
+    assert World.load(path).person("A@B.EXAMPLE") == World.load(str(path)).person("123456789012345678901")
+    with pytest.raises(WorldError, match="cannot be read"):
+        World.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("https://app.example/cb", None),
+        ("http://localhost:1/cb?x=1", None),
+        ("http://[::1]/cb", None),
+        ("/cb", "must be absolute"),
+        ("http://app.example/cb", "must use https, except on localhost"),
+        ("https://192.0.2.1/cb", "must not use a raw IP address"),
+        ("https://me@app.example/cb", "must not contain a user"),
+        ("https://app.example/cb#", "must not contain a fragment"),
+        ("https://*.app.example/cb", "must not contain a wildcard"),
+        ("https://app.example/../cb", "must not traverse paths"),
+        ("https://app.example/c b", "must not contain unprintable characters"),
+        ("https://googleusercontent.com/cb", "must not be at googleusercontent.com"),
+        ("https://app.example:port/cb", "not a URI"),
+    ],
+)
+def test_a_redirect_uri_must_be_one_that_google_takes(uri: str, said: str | None) -> None:
+    """Google's console refuses the others when they are registered."""
+    assert redirect_fault(uri) == said
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:5/x", "http://[::1]:5/", "http://localhost/any?path=1"])
+def test_an_installed_client_may_use_any_port_on_loopback(uri: str) -> None:
+    """RFC 8252 section 7.3; a web client must match byte for byte."""
+    web, installed = World.load().clients[:2]
+    assert installed.accepts_redirect(uri)
+    assert not web.accepts_redirect(uri)
+    assert web.accepts_redirect(web.redirect_uris[0])
+    assert not web.accepts_redirect(web.redirect_uris[0] + "/")
+
+
+@pytest.mark.parametrize("uri", ["https://127.0.0.1/", "http://app.example/", "http://a@localhost/", "http://[/"])
+def test_an_installed_client_stays_on_loopback(uri: str) -> None:
+    """Other hosts, other schemes, user parts and broken URIs are refused."""
+    assert not World.load().clients[1].accepts_redirect(uri)
+
+
+def test_a_clock_moves_by_hand_only() -> None:
+    """A fixed clock stands still until it is moved; a running one keeps what it was moved by."""
+    start = datetime(2026, 11, 22, tzinfo=UTC)
+    clock = Clock.fixed(start)
+    clock.advance(timedelta(days=2))
+    assert clock.now() == start + timedelta(days=2)
+    clock.set(start)
+    assert clock.now() == start
+    assert not clock.runs
+    running = Clock.running()
+    running.set(start)
+    assert running.runs
+    assert timedelta() <= running.now() - start < timedelta(minutes=1)
+    with pytest.raises(ValueError, match="aware"):
+        clock.set(datetime(2026, 11, 22))  # noqa: DTZ001 (what is refused)
+
+
+def test_a_request_never_prints_what_it_holds() -> None:
+    """V-20: URL, headers, body and parameters hold codes and secrets."""
+    request = Request(method="POST", url="/token?canary", headers={"Authorization": "canary"}, body=b"canary=canary")
+    assert "canary" not in repr(request) + repr(Params.parse("canary=canary"))
