@@ -125,7 +125,7 @@ def test_settings_show_no_secret(folder: Path) -> None:
         ('key_file = "grantkeeper.key"\n', "", ["key_file", "is missing", "grantkeeper init"]),
         ('"grantkeeper.key"', '"other.key"', ["key_file", "other.key", "there is no such file", "grantkeeper init"]),
         ('"grantkeeper.key"', '"."', ["key_file", "is not a file"]),
-        ('"grantkeeper.key"', '"grantkeeper.toml"', ["grantkeeper.toml", "not base64"]),
+        ('"grantkeeper.key"', '"grantkeeper.toml"', ["grantkeeper.toml", "other users", "chmod 600"]),
         ("[clients.google-ads]", "[clients.Google_Ads]", ["clients.Google_Ads", "a-z, 0-9 and -"]),
         ("[clients.google-ads]", '[clients.""]', ["clients.", "is not a usable name"]),
         ("[clients.google-ads]", f"[clients.{'a' * 65}]", ["is not a usable name", "1 to 64"]),
@@ -205,7 +205,8 @@ def test_a_file_that_may_not_be_read_is_named(name: str) -> None:
         folder.chmod(0o755)
         prepare(folder)
         for each in folder.iterdir():
-            each.chmod(0 if each.name == name else 0o644)
+            each.chmod(0 if each.name == name else 0o600)
+            os.chown(each, NOBODY if os.geteuid() == 0 else -1, -1)
         with unprivileged(), pytest.raises(Misconfigured) as caught:
             load(folder)
     assert f"{folder / name} cannot be read: Permission denied" in str(caught.value)
@@ -218,7 +219,7 @@ def unprivileged() -> Iterator[None]:
     user = os.geteuid()
     try:
         if user == 0:
-            os.seteuid(65534)
+            os.seteuid(NOBODY)
         yield
     finally:
         os.seteuid(user)
@@ -270,6 +271,12 @@ def test_a_poor_key_in_the_environment_is_refused(folder: Path) -> None:
     said = refusal(folder, GRANTKEEPER_KEYS="c2hvcnQtY2FuYXJ5")
     assert "GRANTKEEPER_KEYS" in said
     assert "c2hvcnQtY2FuYXJ5" not in said
+
+
+@pytest.mark.parametrize("name", ["GRANTKEEPER_DATABASE", "GRANTKEEPER_EMULATOR"])
+def test_a_wrong_value_in_the_environment_names_its_variable(folder: Path, name: str) -> None:
+    """Whoever looks into the file would not find it."""
+    assert refusal(folder, **{name: f"http://keeper:{PASSWORD}@db.example.com"}).startswith(f"{name}: ")
 
 
 def test_an_empty_variable_is_no_variable(folder: Path) -> None:

@@ -69,6 +69,11 @@ class Home:
         file.write_text(text)
         return file
 
+    def write_client_secret(self, emulator: Emulator, kind: str = "installed") -> None:
+        """Write the client_secret.json of the emulator's first client of this kind."""
+        client = next(each.id for each in emulator.world.clients if each.kind == kind)
+        self.write("client_secret.json", json.dumps(emulator.client_secret(client))).chmod(0o600)
+
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Home:
@@ -94,8 +99,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def home(empty: Home, emulator: Emulator) -> Home:
     """A folder in which `grantkeeper init --emulator` was run, for the served emulator."""
-    desktop = next(each.id for each in emulator.world.clients if each.kind == "installed")
-    empty.write("client_secret.json", json.dumps(emulator.client_secret(desktop)))
+    empty.write_client_secret(emulator)
     empty.environ["GRANTKEEPER_EMULATOR"] = emulator.base_url
     made = empty.run("init", "--emulator")
     assert made.code == 0, made.err

@@ -9,6 +9,7 @@ import typer
 
 from . import doctor, grants, serving, setup
 from .connect import connect
+from .demo import demo
 from .exits import EXITS, Command
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ for name, function, panel in (
     ("token", grants.token, _GRANTS),
     ("refresh", grants.refresh, _GRANTS),
     ("revoke", grants.revoke, _GRANTS),
+    ("demo", demo, _RUN),
     ("serve", serving.serve, _RUN),
     ("emulator", serving.emulator, _RUN),
 ):

@@ -112,7 +112,7 @@ def as_data(error: Exception, code: Exit) -> dict[str, Any]:
 def _sentences(error: Exception) -> tuple[str, str]:
     """Return what happened and what to do."""
     if isinstance(error, errors.GrantkeeperError):
-        said = f" The provider said: {error.provider}." if error.provider else ""
+        said = f" The provider said: {str(error.provider).rstrip('.')}." if error.provider else ""
         return errors.printable(f"{error.args[0]}{said}", 4 * errors.WORDS_LIMIT), error.advice
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""

@@ -141,9 +141,9 @@ def _tell_what_ended(done: Revocation, *, as_json: bool) -> None:
         output.result_json(data)
         return
     said = {
-        "revoked": "and the provider has revoked it",
+        "revoked": "and revoked at the provider",
         "kept": f"the consent stays at the provider for {done.siblings} more",
-        "pending": "the provider could not be told yet: run the same command again later",
+        "pending": "but the provider could not be told: run the same command again later",
         "nothing_to_revoke": "there was nothing left to revoke at the provider",
     }
-    output.result(f"Disconnected here; {said[done.at_provider]}.")
+    output.result(f"Disconnected here, {said[done.at_provider]}.")

@@ -79,6 +79,7 @@ def grant_data(grant: Grant) -> dict[str, Any]:
         "extra": sorted(grant.extra),
         "expires_at": timestamp(grant.expires_at),
         "ends_at": timestamp(grant.ends_at),
+        "consented_at": timestamp(grant.consented_at),
         "created_at": timestamp(grant.created_at),
         "updated_at": timestamp(grant.updated_at),
         "used_at": timestamp(grant.used_at),
@@ -88,10 +89,10 @@ def grant_data(grant: Grant) -> dict[str, Any]:
 def grant_lines(grant: Grant) -> None:
     """Print everything there is to know about a grant, one line each."""
     for name, value in grant_data(grant).items():
-        words = value if isinstance(value, list) else [_plain(value)]
-        for word in words or [""]:
+        label = "scope" if name == "scopes" else name.replace("_", " ")
+        for word in value if isinstance(value, list) else [_plain(value)]:
             if word:
-                result(f"{name.replace('_', ' '):<12} {printable(word)}")
+                result(f"{label:<12} {printable(word)}")
 
 
 def _plain(value: Any) -> str:

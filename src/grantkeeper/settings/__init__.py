@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from .clients import oauth_clients
 from .document import CONFIG_NAME, Document, read_document
-from .keys import new_key_file, read_keys
+from .key_file import new_key_file
+from .keys import read_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONFIG_NAME: Final = "grantkeeper.toml"
 MAX_FILE: Final = 256 * 1024
 """Far beyond any honest configuration, key or client_secret.json; keeps a wrong path (a device, a dump) harmless."""
-_DATABASES: Final = ("sqlite", "postgresql", "mysql", "mariadb")
+_DATABASES: Final = ("sqlite", "postgresql", "postgres")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
@@ -68,6 +68,17 @@ class Document:
         return wrong(self.file, key, what, advice)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """A value and where it was written: the file and its key, or the variable."""
+
+    value: str = field(repr=False)
+    place: str
+
+    def wrong(self, what: str, advice: str) -> Misconfigured:
+        return Misconfigured(f"{self.place}: {what}.", advice=advice)
+
+
 def wrong(file: Path, key: str, what: str, advice: str = "") -> Misconfigured:
     """Return the error that names the file and the key in it."""
     return Misconfigured(f"{file}: {printable(key)}: {what}.", advice=advice)
@@ -81,24 +92,24 @@ def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
     """
     file = (path or Path(environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME)).expanduser().absolute()
     written = convert(file, "", _parse(file), _File)
-    database = environ.get("GRANTKEEPER_DATABASE") or written.database
-    if not database:
-        raise wrong(file, "database", "is missing", 'Add database = "sqlite:///grantkeeper.sqlite3".')
-    key_file = environ.get("GRANTKEEPER_KEY_FILE") or written.key_file
-    emulator = environ.get("GRANTKEEPER_EMULATOR") or written.emulator
-    document = Document(
+
+    def setting(key: str, value: str | None) -> _Setting:
+        variable = f"GRANTKEEPER_{key.upper()}"
+        if environ.get(variable):
+            return _Setting(value=environ[variable], place=variable)
+        return _Setting(value=value or "", place=f"{file}: {key}")
+
+    key_file = setting("key_file", written.key_file).value
+    return Document(
         file=file,
-        database=_database(file, database),
+        database=_database(setting("database", written.database), file.parent),
         key_file=file.parent / Path(key_file).expanduser() if key_file else None,
         keys=environ.get("GRANTKEEPER_KEYS") or None,
-        emulator=_emulator(file, emulator) if emulator else None,
+        emulator=_emulator(setting("emulator", written.emulator)),
         proxy=_proxy(file, written.proxy) if written.proxy else None,
-        ca_file=file.parent / Path(written.ca_file).expanduser() if written.ca_file else None,
+        ca_file=_ca_file(file, written.ca_file) if written.ca_file else None,
         clients={name: _client_table(file, name, each) for name, each in written.clients.items()},
     )
-    if document.ca_file and not document.ca_file.is_file():
-        raise document.wrong("ca_file", f"there is no file {document.ca_file}", "Give the path of a PEM file.")
-    return document
 
 
 def read_bytes(file: Path, *, key: str = "", advice: str = "") -> bytes:
@@ -183,19 +194,22 @@ def _offer(key: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
 
 
-def _database(file: Path, url: str) -> str:
+def _database(written: _Setting, folder: Path) -> str:
     """Check the URL's kind and make SQLite's path absolute. The URL is never shown: it may hold a password."""
+    url = written.value
+    if not url:
+        raise written.wrong("is missing", 'Add database = "sqlite:///grantkeeper.sqlite3".')
     scheme, found, rest = url.partition("://")
     if not found or scheme.partition("+")[0] not in _DATABASES:
-        advice = "Write it as sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME."
-        raise wrong(file, "database", "is not the URL of a database that grantkeeper knows", advice)
+        advice = "Write it as sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+        raise written.wrong("is not the URL of a database that grantkeeper knows", advice)
     if not scheme.startswith("sqlite"):
         return url
     path, question, query = rest.removeprefix("/").partition("?")
     if not rest.startswith("/") or not path or path.startswith(":memory:"):
         advice = "Grants have to outlive the process: sqlite:///grantkeeper.sqlite3"
-        raise wrong(file, "database", "names no SQLite file", advice)
-    return f"{scheme}:///{file.parent / Path(path).expanduser()}{question}{query}"
+        raise written.wrong("names no SQLite file", advice)
+    return f"{scheme}:///{folder / Path(path).expanduser()}{question}{query}"
 
 
 def is_loopback(url: str) -> bool:
@@ -210,13 +224,11 @@ def is_loopback(url: str) -> bool:
     return local and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment or "@" in parts.netloc)
 
 
-def _emulator(file: Path, url: str) -> str:
-    if not is_loopback(url):
-        advice = (
-            "The emulator gives tokens to anybody who asks: http://127.0.0.1:8910, or no such line for the real one."
-        )
-        raise wrong(file, "emulator", "is not an http URL on this machine's loopback interface", advice)
-    return url.rstrip("/")
+def _emulator(written: _Setting) -> str | None:
+    if written.value and not is_loopback(written.value):
+        advice = "The emulator gives tokens to anybody who asks: http://127.0.0.1:8910, or no such line for Google."
+        raise written.wrong("is not an http URL on this machine's loopback interface", advice)
+    return written.value.rstrip("/") or None
 
 
 def _proxy(file: Path, url: str) -> str:
@@ -224,3 +236,10 @@ def _proxy(file: Path, url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise wrong(file, "proxy", "is not an http or https URL", "Write it as http://HOST:PORT.")
     return url
+
+
+def _ca_file(file: Path, written: str) -> Path:
+    found = file.parent / Path(written).expanduser()
+    if not found.is_file():
+        raise wrong(file, "ca_file", f"there is no file {found}", "Give the path of a PEM file.")
+    return found

@@ -45,7 +45,7 @@ def journal_mode(file: Path) -> str:
         return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def check_journal(version: tuple[int, ...], mode: str) -> Finding:
+def check_journal(version: tuple[int, int, int], mode: str) -> Finding:
     """Say whether this SQLite keeps this journal whole (R-47: WAL was not safe before 3.51.3, nor in 3.52.0)."""
     text = f"SQLite {'.'.join(map(str, version))}, journal mode {mode}"
     if mode != "wal" or wal_is_safe(version):
