@@ -54,11 +54,14 @@ class _Exchange(threading.local):
     """What one thread's current request may still take, and whether any of it may have left."""
 
     ends: float = 0.0
+    handshakes: int = 0
     received: int = 0
     sent: bool = False
 
-    def begin(self, deadline: timedelta) -> None:
+    def begin(self, deadline: timedelta, *, handshakes: int) -> None:
+        """Start a request; its new connections shake hands so often (proxy, provider) before it is written to them."""
         self.ends = time.monotonic() + deadline.total_seconds()
+        self.handshakes = handshakes
         self.received = 0
         self.sent = False
 
@@ -73,9 +76,10 @@ class _Exchange(threading.local):
 class _Stream(httpcore2.NetworkStream):
     """A connection whose every step takes no longer than what is left of the request's deadline."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, exchange: _Exchange) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, exchange: _Exchange, handshakes: int) -> None:
         self._inner = inner
         self._exchange = exchange
+        self._handshakes = handshakes
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._inner.read(max_bytes, self._exchange.remaining(httpcore2.ReadTimeout))
@@ -87,7 +91,7 @@ class _Stream(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), _WRITE_SIZE):
             left = self._exchange.remaining(httpcore2.WriteTimeout)
-            self._exchange.sent = True
+            self._exchange.sent = self._handshakes <= 0  # until then it is only a proxy that is talked to
             self._inner.write(buffer[start : start + _WRITE_SIZE], left)
 
     def close(self) -> None:
@@ -99,10 +103,10 @@ class _Stream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
-        """Shake hands; the ssl module counts a handshake's time as a whole. Before it only a proxy was written to."""
-        self._exchange.sent = False
+        """Shake hands; the ssl module counts a handshake's time as a whole."""
         left = self._exchange.remaining(httpcore2.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._exchange)
+        inner = self._inner.start_tls(ssl_context, server_hostname, left)
+        return _Stream(inner, self._exchange, self._handshakes - 1)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -132,7 +136,7 @@ class _Network(httpcore2.NetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(inner, self._exchange)
+                return _Stream(inner, self._exchange, self._exchange.handshakes)
         raise failure
 
 
@@ -172,9 +176,11 @@ class HttpTransport:
         self, *, proxy: str | None = None, ca_file: str | None = None, max_connections: int = _MAX_CONNECTIONS
     ) -> None:
         self._exchange = _Exchange()
+        through = None if proxy is None else _proxy(proxy)
+        self._proxy_handshakes = int(through is not None and through.url.scheme == b"https")
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_ssl_context(ca_file),
-            proxy=None if proxy is None else _proxy(proxy),
+            proxy=through,
             max_connections=max_connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=_Network(self._exchange),
@@ -191,7 +197,8 @@ class HttpTransport:
         """
         if not is_endpoint(request.url):
             raise InvalidInput(f"{printable(request.url, 200)!r} is not an https URL (http is for loopback only).")
-        self._exchange.begin(deadline)
+        handshakes = self._proxy_handshakes + (urlsplit(request.url).scheme == "https")
+        self._exchange.begin(deadline, handshakes=handshakes)
         try:
             return self._once(request, deadline)
         except _TROUBLE as error:

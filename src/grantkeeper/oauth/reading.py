@@ -103,10 +103,10 @@ def token(found: Members, name: str) -> tuple[Secret | None, str]:
     """
     value = found.values.get(name)
     if not isinstance(value, str) or not value:
-        return None, f"The answer has no {name}."
+        return None, f"it has no {name}"
     if len(value) > MAX_TOKEN_LENGTH or not _VISIBLE.fullmatch(value):
-        return None, f"The {name} in the answer is too long or has characters that no token has."
-    return Secret(value), f"The answer has {name} twice." if name in found.doubled else ""
+        return None, f"its {name} is too long or has characters that no token has"
+    return Secret(value), f"it has {name} twice" if name in found.doubled else ""
 
 
 def scopes(value: object) -> frozenset[str] | None:

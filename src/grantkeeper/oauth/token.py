@@ -28,7 +28,7 @@ MAX_GRANT_LIFETIME: Final = timedelta(days=3660)
 class TokenAnswer:
     """A token endpoint's answer with tokens in it (RFC 6749 5.1).
 
-    `problem` is "" when all is well; else it says why the access token is not to be used. A refresh token in it is to
+    `problem` is "" when all is well; else it says, about the answer, why the access token is not to be used. A refresh token in it is to
     be saved all the same: the provider may already have killed the one before (facts R-12). `scopes` is None when the
     answer does not say (then it is what was asked). `ends_at` is the refresh token's end, if the provider said one.
     `warning` is worth a log line: the access token is fine, something else is odd.
@@ -140,7 +140,7 @@ def _answer(found: Members, sent_at: datetime, *, refused: bool) -> TokenAnswer:
     refresh_token, refresh_warning = token(found, "refresh_token")
     token_type, type_problem = _token_type(found.values.get("token_type"))
     lifetime, lifetime_problem, lifetime_warning = _lifetime(found.values.get("expires_in"))
-    error = "The answer names an error beside its tokens." if refused else ""
+    error = "it names an error beside its tokens" if refused else ""
     return TokenAnswer(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -162,7 +162,7 @@ def _token_type(value: object) -> tuple[str, str]:
     if value is None or (isinstance(value, str) and value.casefold() == "bearer"):
         return "Bearer", ""
     named = printable(value, 40) if isinstance(value, str) else type(value).__name__
-    return named, f"The access token is of the type {named!r}, and only Bearer tokens can be used."
+    return named, f"its access token is of the type {named!r}, not Bearer"
 
 
 def _lifetime(value: object) -> tuple[timedelta, str, str]:
@@ -174,9 +174,9 @@ def _lifetime(value: object) -> tuple[timedelta, str, str]:
     number = seconds(value)
     if number is None:
         said = "does not say" if value is None else "says unreadably"
-        return DEFAULT_LIFETIME, "", f"The answer {said} how long its access token lives (expires_in)."
+        return DEFAULT_LIFETIME, "", f"it {said} how long its access token lives (expires_in)"
     if number < 1:
-        return timedelta(0), "The access token in the answer is over already (expires_in).", ""
+        return timedelta(0), "its access token is over already (expires_in)", ""
     return timedelta(seconds=int(min(number, MAX_LIFETIME.total_seconds()))), "", ""
 
 
