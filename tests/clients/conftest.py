@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 import pytest
 
+import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 from clients.sources import GRANT, ScriptedSource
 from grantkeeper.clients import google_auth
 from grantkeeper.clients.google_auth import GrantCredentials

@@ -1,4 +1,4 @@
-"""Google's own libraries, each with one call that says what a grant reaches; all called in the same way by the tests."""
+"""Google's own libraries, each with one call that says what a grant reaches; the tests treat them all alike."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from google.auth.transport.requests import AuthorizedSession
 from googleads.common import ZeepServiceProxy
 
 from grantkeeper.clients import ad_manager, google_ads, google_auth
 from grantkeeper.emulator.server import Serving
 from grantkeeper.model import TokenSource
+
+GOOGLEADS_WARNINGS = pytest.mark.filterwarnings(
+    # What googleads 51 does in the way of older Pythons: common.py (CommonClient), util.py (ZeepLogger).
+    "ignore:'locale.getdefaultlocale' is deprecated:DeprecationWarning:googleads.common",
+    "ignore:The 'warn' method is deprecated:DeprecationWarning:googleads.util",
+)
 
 IDA = "ida@nordwind-outdoor.example"
 ACCOUNTS = ["customers/2223334441", "customers/4445556663"]
