@@ -159,6 +159,8 @@ class Provider:
     rotation_grace: timedelta | None = None
     sibling_refresh_tokens: bool = False
     """True when one refresh token may serve several grants of the same person and OAuth client."""
+    testing_lifetime: timedelta | None = None
+    """How long refresh tokens live while the application is being tested (Google: seven days)."""
     deaths: Callable[[ProviderWords], Death | None] = field(default=lambda _words: None, repr=False)
     """Which refusal of a refresh means that the grant is over, and why; None when it does not."""
     revocation_group: Callable[[str], str] = field(default=lambda client_id: client_id, repr=False)
@@ -193,7 +195,8 @@ class Grant:
     """One owner's standing consent at one OAuthClient. Carries no secret.
 
     `scopes` is what was granted, `missing` what of the required scopes was not, `extra` what was granted unasked
-    (earlier consents). `expires_at` is the access token's end, `ends_at` the refresh token's known hard end, if any.
+    (earlier consents). `expires_at` is the access token's end, `ends_at` the refresh token's known hard end, if any,
+    `consented_at` when the consent was given that its refresh token came with.
     """
 
     id: str
@@ -209,6 +212,7 @@ class Grant:
     extra: frozenset[str]
     expires_at: datetime | None
     ends_at: datetime | None
+    consented_at: datetime
     created_at: datetime
     updated_at: datetime
     used_at: datetime | None

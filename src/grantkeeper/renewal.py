@@ -58,6 +58,10 @@ OURS: Final = frozenset(
 """Errors that speak about the OAuth client, not about the grant (RFC 6749 5.2 and Google's additions)."""
 
 
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""The provider's clock and ours, and the time that an answer takes on its way."""
+
+
 def due(expires_at: datetime | None, *, now: datetime, min_ttl: timedelta) -> bool:
     """Return True when there is no access token, or it lives no longer than `min_ttl` from `now`."""
     return expires_at is None or expires_at - now <= min_ttl
@@ -78,6 +82,26 @@ def meaning(refusal: Refusal, deaths: Callable[[ProviderWords], Death | None]) -
     if words.error in OURS or refusal.status == 401:
         return Meaning(kind="ours", retry_after=refusal.retry_after)
     return transient
+
+
+def why_it_ended(
+    reason: Reason,
+    *,
+    ends_at: datetime | None,
+    consented_at: datetime,
+    testing_lifetime: timedelta | None,
+    now: datetime,
+) -> Reason:
+    """Return why a refresh token ended, when the provider only says that it did and its end was known beforehand.
+
+    A token that lived just as long as tokens do while an application is tested (`Provider.testing_lifetime`) ended for
+    that; any other known end is a time limit that the person chose.
+    """
+    if reason is not Reason.REVOKED_OR_EXPIRED or ends_at is None or now < ends_at - CLOCKS_DIFFER:
+        return reason
+    if testing_lifetime is not None and abs(ends_at - consented_at - testing_lifetime) < CLOCKS_DIFFER:
+        return Reason.TESTING_EXPIRED
+    return Reason.TIME_LIMIT_REACHED
 
 
 _AGAIN: Final = "Ask the person to connect the account again."

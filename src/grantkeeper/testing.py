@@ -31,6 +31,17 @@ from .providers import google
 from .seal import KeyRing, new_key
 from .store import SqlStore
 
+__all__ = [
+    "Connect",
+    "EmulatorTransport",
+    "connect",
+    "consent",
+    "emulated_keeper",
+    "emulator",
+    "keeper",
+    "oauth_client",
+]
+
 Allowed = Literal["all"] | Iterable[str]
 
 

@@ -29,7 +29,7 @@ from grantkeeper import (
 from grantkeeper.emulator import Emulator
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
-from grantkeeper.testing import Connect, EmulatorTransport, emulated_keeper, oauth_client
+from grantkeeper.testing import Connect, EmulatorTransport, consent, emulated_keeper, oauth_client
 
 IDA = "ida@nordwind-outdoor.example"
 HOUR = timedelta(hours=1)
@@ -262,6 +262,40 @@ def test_a_dead_grant_says_why_and_what_to_do(
 
     assert keeper.get(grant.id).status is GrantStatus.CONSENT_REQUIRED
     assert refreshes(emulator) == 1
+
+
+def test_seven_days_of_testing_have_a_reason_of_their_own(emulator: Emulator, tmp_path: Path) -> None:
+    """O-55r: the provider says "expired or revoked"; that it was Testing, we know from the token's known end."""
+    store = SqlStore(f"sqlite:///{tmp_path / 'testing.sqlite3'}")
+    store.migrate()
+    client = oauth_client(
+        emulator, "google-ads", ["adwords"], client_id="2345678901-testing.apps.googleusercontent.com"
+    )
+    with emulated_keeper(emulator, store, clients=[client]) as keeper:
+        grant = consent(keeper, emulator, "acme", IDA)
+        assert grant.ends_at is not None
+        emulator.clock.advance(timedelta(days=6))
+        assert keeper.token(grant.id).value
+        emulator.clock.advance(timedelta(days=1))
+        with pytest.raises(ConsentRequired) as caught:
+            keeper.token(grant.id)
+
+    assert caught.value.reason == Reason.TESTING_EXPIRED
+    assert "Publish" in caught.value.advice
+
+
+def test_access_given_for_a_limited_time_has_a_reason_of_its_own(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """O-55r: time-based access (Google), a known end of any other length."""
+    emulator.tamper_token_answer(lambda answer: {**answer, "refresh_token_expires_in": 2 * 86_400})
+    grant = connect("acme", IDA)
+    emulator.revoke(IDA)
+    emulator.clock.advance(timedelta(days=2))
+    with pytest.raises(ConsentRequired) as caught:
+        keeper.token(grant.id)
+
+    assert caught.value.reason == Reason.TIME_LIMIT_REACHED
 
 
 def test_a_token_that_still_lives_is_served_after_the_persons_revocation_here_is_unknown(

@@ -51,9 +51,12 @@ class Consents:
         rows = self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=MOST_GRANTS)
         mine = next((row for row in rows if _same_person(row.grant, consent.identity)), None)
         self._refuse_other_account(flow, consent, rows, mine)
-        refresh_token = consent.answer.refresh_token or self._refresh_token_we_have(mine, consent)
+        if consent.answer.refresh_token is not None:
+            return self._save(flow, consent, mine, consent.answer.refresh_token, None)
+        source = self._refresh_token_we_have(mine, consent)
+        refresh_token = self._vault.open_tokens(source).refresh_token if source else None
         if refresh_token is not None:
-            return self._save(flow, consent, mine, refresh_token)
+            return self._save(flow, consent, mine, refresh_token, source)
         if not flow.forced_consent:
             return None
         raise ConsentRequired(
@@ -80,8 +83,8 @@ class Consents:
             advice=f"Sign in as {names[0]}, or connect the other account in addition.",
         )
 
-    def _refresh_token_we_have(self, mine: GrantRow | None, consent: Consent) -> Secret | None:
-        """Return a live refresh token of this very person at this OAuthClient that reaches what was granted now.
+    def _refresh_token_we_have(self, mine: GrantRow | None, consent: Consent) -> GrantRow | None:
+        """Return the row with a live refresh token of this very person here that reaches what was granted now.
 
         A provider gives none when the person consented before (facts: Google D, "silent re-auth"). A sibling's may be
         shared only where the provider says so and does not rotate: two rows that rotate one token would lose it.
@@ -97,14 +100,17 @@ class Consents:
             )
         for row in rows:
             if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes:
-                return self._vault.open_tokens(row).refresh_token
+                return row
         return None
 
-    def _save(self, flow: FlowRow, consent: Consent, mine: GrantRow | None, refresh_token: Secret) -> Grant:
+    def _save(
+        self, flow: FlowRow, consent: Consent, mine: GrantRow | None, refresh_token: Secret, source: GrantRow | None
+    ) -> Grant:
+        """Save the person's row; `source` is the row whose refresh token it keeps, None when a new one came."""
         answer, now = consent.answer, self._now()
         grant = self._grant(flow, consent, mine.grant if mine else None, now)
-        if consent.answer.refresh_token is None and mine is not None:
-            grant = replace(grant, ends_at=mine.grant.ends_at)
+        if source is not None:
+            grant = replace(grant, ends_at=source.grant.ends_at, consented_at=source.grant.consented_at)
         generation = mine.generation + 1 if mine else 1
         sealed = self._vault.seal_tokens(
             Tokens(refresh_token=refresh_token, access_token=answer.access_token),
@@ -137,6 +143,7 @@ class Consents:
             extra=consent.scopes.extra,
             expires_at=consent.answer.expires_at,
             ends_at=consent.answer.ends_at,
+            consented_at=now,
             created_at=old.created_at if old else now,
             updated_at=now,
             used_at=now,

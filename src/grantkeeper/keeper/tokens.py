@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import Conflict, ConsentRequired, GrantkeeperError, InvalidInput, NotFound, ProviderUnavailable
 from ..model import AccessToken, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Store, Tokens
 from ..oauth.token import TokenAnswer, TokenRefusal, scope_difference
-from ..renewal import advice, due, meaning
+from ..renewal import advice, due, meaning, why_it_ended
 from .authority import DEADLINE, Authority, refused
 from .vault import Vault
 
@@ -272,7 +272,14 @@ class TokenKeeping:
         meant = meaning(refusal, client.provider.deaths)
         if meant.kind != "dead":
             return refused(client, refusal, meant.kind)
-        dead = replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=meant.reason)
+        reason = why_it_ended(
+            meant.reason,
+            ends_at=row.grant.ends_at,
+            consented_at=row.grant.consented_at,
+            testing_lifetime=client.provider.testing_lifetime,
+            now=self._now(),
+        )
+        dead = replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=reason)
         try:
             dead = self._save(row, dead, now=self._now())
         except Conflict as conflict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -107,6 +108,7 @@ PROVIDER: Final = Provider(
     choose_account_parameters=CHOOSE_ACCOUNT_PARAMETERS,
     rotation="none",  # [doc] a refresh answers without a refresh token
     sibling_refresh_tokens=True,  # [doc] 100 per account and client, the oldest die silently: one serves several grants
+    testing_lifetime=timedelta(days=7),  # [doc] External and Testing, unless only openid, email, profile are asked
     deaths=deaths,
     revocation_group=revocation_group,
 )

@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
 from . import tables
 
-GRANT_COLUMNS: Final = tuple(tables.grant.columns)[:20]
+GRANT_COLUMNS: Final = tuple(tables.grant.columns)[:21]
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -87,6 +87,7 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "extra": _scope_text(grant.extra),
         "expires_at": _or_none(grant.expires_at),
         "ends_at": _or_none(grant.ends_at),
+        "consented_at": instant(grant.consented_at),
         "created_at": instant(grant.created_at),
         "updated_at": instant(grant.updated_at),
         "used_at": _or_none(grant.used_at),
@@ -102,7 +103,7 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
 def grant_row(columns: Sequence[Any]) -> GrantRow:
     """Return the row whose GRANT_COLUMNS these are."""
     (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
-    (expires, ends, created, updated, used, version, generation, key, data) = columns[11:]
+    (expires, ends, consented, created, updated, used, version, generation, key, data) = columns[11:]
     grant = Grant(
         id=ident,
         owner=owner,
@@ -117,6 +118,7 @@ def grant_row(columns: Sequence[Any]) -> GrantRow:
         extra=frozenset(extra.split()),
         expires_at=_moment(expires),
         ends_at=_moment(ends),
+        consented_at=_EPOCH + timedelta(microseconds=consented),
         created_at=_EPOCH + timedelta(microseconds=created),
         updated_at=_EPOCH + timedelta(microseconds=updated),
         used_at=_moment(used),

@@ -50,6 +50,7 @@ grant: Final = Table(
     Column("extra", LONG, nullable=False),
     Column("expires_at", INSTANT),
     Column("ends_at", INSTANT),
+    Column("consented_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     Column("used_at", INSTANT),

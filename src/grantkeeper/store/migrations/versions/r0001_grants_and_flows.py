@@ -43,6 +43,7 @@ def _create_grant() -> None:
         sa.Column("extra", LONG, nullable=False),
         sa.Column("expires_at", INSTANT),
         sa.Column("ends_at", INSTANT),
+        sa.Column("consented_at", INSTANT, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
         sa.Column("used_at", INSTANT),
