@@ -15,7 +15,7 @@ from clients.sources import CALLERS, GRANT, ScriptedSource, at_once, dead, down,
 from grantkeeper.clients import google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
 from grantkeeper.emulator import Clock
-from grantkeeper.errors import ConsentRequired, Misconfigured, ProviderUnavailable
+from grantkeeper.errors import ConsentRequired, DatabaseUnavailable, Misconfigured, ProviderUnavailable
 
 HOUR = timedelta(hours=1)
 NEARLY_OVER = HOUR - timedelta(minutes=2)
@@ -213,13 +213,14 @@ def test_a_thread_late_with_its_401_does_not_report_the_newer_token(
     [
         (dead(), ConsentRequired, False),
         (down(), ProviderUnavailable, True),
+        (DatabaseUnavailable("The database is locked."), DatabaseUnavailable, True),
         (Misconfigured("No such client."), Misconfigured, False),
     ],
 )
 def test_a_failure_is_a_refresh_error_around_ours(
     source: ScriptedSource, credentials: GrantCredentials, trouble: Exception, kind: type[Exception], retryable: bool
 ) -> None:
-    """google-auth's contract, and only the provider's trouble is worth another try."""
+    """google-auth's contract, and only what passes by itself is worth another try."""
     source.trouble = trouble
     with pytest.raises(RefreshError) as caught:
         send(credentials)
@@ -273,12 +274,13 @@ def test_an_error_that_is_not_ours_passes_unchanged(source: ScriptedSource, cred
     assert send(credentials) == "token-1"
 
 
-def test_a_living_token_is_used_while_the_provider_is_down(
-    source: ScriptedSource, credentials: GrantCredentials, clock: Clock
+@pytest.mark.parametrize("trouble", [down(), DatabaseUnavailable("The database is locked.")], ids=["provider", "store"])
+def test_a_living_token_is_used_while_the_provider_or_the_store_is_down(
+    source: ScriptedSource, credentials: GrantCredentials, clock: Clock, trouble: Exception
 ) -> None:
-    """Trouble at the provider never stops a token that is still valid."""
+    """Trouble elsewhere never stops a token that is still valid."""
     send(credentials)
-    source.trouble = down()
+    source.trouble = trouble
     clock.advance(NEARLY_OVER)
     assert send(credentials) == "token-1"
 

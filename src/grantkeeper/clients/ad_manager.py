@@ -76,7 +76,9 @@ def oauth2_client(source: TokenSource, grant_id: str) -> GrantOAuth2Client:
         Misconfigured: google-auth is not installed.
     """
     with extra("ad-manager", "google-auth"):
-        return GrantOAuth2Client(google_auth.credentials(source, grant_id))
+        from .grant_credentials import GrantCredentials
+
+    return GrantOAuth2Client(GrantCredentials(source, grant_id))
 
 
 def client(

@@ -19,7 +19,7 @@ from google.auth import _helpers
 from google.auth.credentials import CredentialsWithQuotaProject, TokenState
 from google.auth.exceptions import RefreshError
 
-from grantkeeper.errors import ConsentRequired, GrantkeeperError, ProviderUnavailable
+from grantkeeper.errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, ProviderUnavailable
 from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 
 MIN_TTL: Final[timedelta] = max(DEFAULT_MIN_TTL, _helpers.REFRESH_THRESHOLD + timedelta(minutes=1))
@@ -31,6 +31,9 @@ into a header in another thread, and would fail on None."""
 
 _REMEMBERED: Final = 64
 """Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once."""
+
+_PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, Conflict)
+"""What is over by itself: worth another try, and no reason to give up a token that still lives."""
 
 _E = TypeVar("_E", bound=GrantkeeperError)
 
@@ -87,8 +90,8 @@ class GrantCredentials(CredentialsWithQuotaProject):
     """google-auth credentials that take their tokens from a Keeper or a Remote. Safe to share between threads.
 
     A failure is a `google.auth.exceptions.RefreshError` with our typed error as `__cause__`, as google-auth's contract
-    asks; `retryable` is True for ProviderUnavailable only. While a token still lives, trouble at the provider does not
-    stop it from being used. Copies (copy, deepcopy, with_quota_project) work on their own and share `last_error`.
+    asks; `retryable` is True for what passes by itself. While a token still lives, trouble of that kind does not stop
+    it from being used. Copies (copy, deepcopy, with_quota_project) work on their own and share `last_error`.
     """
 
     def __init__(self, source: TokenSource, grant_id: str, *, quota_project_id: str | None = None) -> None:
@@ -207,14 +210,14 @@ class GrantCredentials(CredentialsWithQuotaProject):
             return
         raise RefreshError(  # type: ignore[no-untyped-call]
             f"{failure.error} [grant {self._grant_id}, attempt {failure.attempt}]",
-            retryable=isinstance(failure.error, ProviderUnavailable),
+            retryable=isinstance(failure.error, _PASSES),
         ) from (original or failure.error)
 
     def _replaced(self, rejected: str | None) -> bool:
         return bool(self.valid) if rejected is None else self.token != rejected
 
     def _lives_on(self, failure: Failure) -> bool:
-        return isinstance(failure.error, ProviderUnavailable) and self.token_state is TokenState.STALE
+        return isinstance(failure.error, _PASSES) and self.token_state is TokenState.STALE
 
     def _ask(self, rejected: str | None) -> GrantkeeperError | None:
         """Ask the source; returns the error as it came, if it came to one."""
