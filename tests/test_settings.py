@@ -22,6 +22,8 @@ from grantkeeper.settings import Settings, new_key_file
 
 CANARY = "GOCSPX-canary-of-the-client-secret"
 PASSWORD = "canary-of-the-database-password"
+NOBODY = 65534
+"""A user who is not root: root may read everything."""
 REDIRECT = "https://app.example.com/grants/callback/google-ads"
 GOOD = f"""\
 database = "sqlite:///grantkeeper.sqlite3"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cli.conftest import Home
 
+from cli.conftest import Home
 from grantkeeper.emulator import Emulator
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.txt"))

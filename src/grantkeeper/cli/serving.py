@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -90,11 +91,42 @@ def serve(
     from grantkeeper.keeper import Keeper
     from grantkeeper.web import grantkeeper_app
 
-    keeper = AsyncKeeper(Keeper.from_settings(load_settings(ctx)))
-    site = grantkeeper_app(keeper, owner=lambda _request: owner)
-    output.result(f"http://{_literal(host)}:{port}/ as {owner}; Ctrl-C stops it")
-    # The access log would hold the callback's code and state.
-    uvicorn.run(site, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+    with Keeper.from_settings(load_settings(ctx)) as keeper, _listening(host, port) as listener:
+        site = f"http://{_literal(host)}:{listener.getsockname()[1]}"
+        for client in keeper.clients:
+            if client.redirect_uri != f"{site}/callback/{client.name}":
+                output.note(f"{client.name} cannot be connected here: its redirect_uri is {client.redirect_uri}, and")
+                output.note(f"  this is {site}/callback/{client.name}")
+        output.result(f"{site}/ as {owner}   (Ctrl-C stops it)")
+        # No access log: it would hold the callback's code and state.
+        config = uvicorn.Config(
+            grantkeeper_app(AsyncKeeper(keeper), owner=lambda _request: owner),
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port before anything is said.
+
+    Raises:
+        Misconfigured: it is taken.
+    """
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise _taken(host, port, error) from None
+    with listener:
+        yield listener
+
+
+def _taken(host: str, port: int, error: OSError) -> Misconfigured:
+    in_use = error.errno == errno.EADDRINUSE
+    said = "another program listens there" if in_use else (error.strerror or type(error).__name__)
+    return Misconfigured(f"Cannot listen on {host}:{port}: {said}.", advice="Stop it, or take a free port: --port 0")
 
 
 def _refuse_beyond_loopback(host: str) -> None:
@@ -135,10 +167,7 @@ def _serving_emulator(box: Emulator, host: str, port: int, *, grpc: bool, grpc_p
     except ImportError as error:
         raise Misconfigured(str(error), advice="pip install 'grantkeeper[server,google-ads]'") from None
     except OSError as error:
-        what = errno.errorcode.get(error.errno or 0, "") == "EADDRINUSE"
-        said = "another program listens there" if what else (error.strerror or type(error).__name__)
-        advice = "Is an emulator running already? --port 0 takes a free port."
-        raise Misconfigured(f"Cannot listen on {host}:{port}: {said}.", advice=advice) from None
+        raise _taken(host, port, error) from None
 
 
 def _write_secret(box: Emulator, client: str | None, file: Path) -> None:

@@ -50,8 +50,6 @@ def check_key(document: Document) -> Iterator[Finding]:
         return
     where = "GRANTKEEPER_KEYS" if document.keys else str(document.key_file)
     yield ok("key", f"{where}: {len(ring.ids)} key(s).")
-    if not document.keys and document.key_file:
-        yield from check_permissions("key", document.key_file)
 
 
 def check_clients(document: Document) -> Iterator[Finding]:
