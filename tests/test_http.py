@@ -276,6 +276,14 @@ def test_a_body_longer_than_its_length_is_cut(transport: HttpTransport) -> None:
         assert transport.send(post(server.url), deadline=DEADLINE).body == b"{}"
 
 
+def test_an_answer_left_over_is_never_taken_for_the_next(transport: HttpTransport) -> None:
+    """R-33: a server that answers twice does not hand one owner's tokens to the next request on the connection."""
+    with raw_server(answering(response(b"{}") + response(b"another's"))) as server:
+        assert transport.send(post(server.url), deadline=DEADLINE).body == b"{}"
+        assert failure(transport, server.url).sent
+        assert transport.send(post(server.url), deadline=DEADLINE).body == b"{}"
+
+
 @pytest.mark.parametrize(
     ("encoding", "packed"),
     [

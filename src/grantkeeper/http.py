@@ -50,6 +50,10 @@ class _Undecodable(Exception):
     """The answer is compressed in a way that is not known, or broken."""
 
 
+class _Unasked(Exception):
+    """The answer was there before the request: it belongs to another one on the same connection."""
+
+
 class _Exchange(threading.local):
     """What one thread's current request may still take, and whether any of it may have left."""
 
@@ -205,6 +209,8 @@ class HttpTransport:
             said = _said(error)
         except _TooLarge:
             said = "sent more than 1 MiB"
+        except _Unasked:
+            said = "answered before it was asked"
         except _Undecodable:
             said = "sent a compressed answer that cannot be read"
         # Raised out here, the error has no link to the library's: frames of that one hold the request's body.
@@ -222,6 +228,8 @@ class HttpTransport:
             content=request.body,
             extensions={"timeout": {"pool": deadline.total_seconds()}},  # the others: see _Stream and _Network
         ) as answer:
+            if self._exchange.received == 0:  # bytes left over from the answer before, maybe another owner's tokens
+                raise _Unasked
             headers = _headers(answer.headers)
             body = _body(answer.iter_stream(), headers.get("content-encoding", ""))
         return Response(status=answer.status, headers=headers, body=body)
