@@ -8,6 +8,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -94,19 +95,23 @@ class Flows:
         self._store.sweep_flows(expired_before=self._now(), limit=100)
         known = [] if other_account == "add" else self._known(owner, client, grant_id)
         hint = login_hint or _hint(known)
-        return self._redirect(
-            owner,
-            client,
-            browser=browser_secret(flow),
+        browser = browser_secret(flow)
+        row = FlowRow(
+            state_hash="",
+            browser_hash=sha256(browser),
+            owner=owner,
+            client=client.name,
             redirect_uri=redirect_uri,
+            sealed=None,
+            expires_at=self._now() + LIFETIME,
             grant_id=grant_id or "",
             other_account=other_account,
             # Only a person whose refresh token we know to be dead is asked again; whoever is unknown gives a refresh
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
-            force_consent=bool(known) and not any(has_refresh_token(row) for row in known),
-            choose_account=other_account == "add" or (hint is None and not known),
-            login_hint=hint,
+            forced_consent=bool(known) and not any(has_refresh_token(each) for each in known),
         )
+        choose = other_account == "add" or (hint is None and not known)
+        return self._redirect(row, client, browser=browser, login_hint=hint, choose_account=choose)
 
     def complete(self, flow: str | None, params: object, *, client: str | None, owner: str | None) -> Grant | Redirect:
         """Take the browser's return: check everything, then spend the flow, then the code."""
@@ -146,43 +151,21 @@ class Flows:
         return [row]
 
     def _redirect(
-        self,
-        owner: str,
-        client: OAuthClient,
-        *,
-        browser: str,
-        redirect_uri: str,
-        grant_id: str,
-        other_account: OtherAccount,
-        force_consent: bool,
-        choose_account: bool,
-        login_hint: str | None,
+        self, row: FlowRow, client: OAuthClient, *, browser: str, login_hint: str | None, choose_account: bool = False
     ) -> Redirect:
+        """Give the flow its secrets, keep it, and return where to send the browser."""
         state, verifier, nonce = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
         state_hash = sha256(state)
         sealed = self._vault.seal_flow(FlowSecrets(code_verifier=verifier, nonce=nonce), state_hash=state_hash)
-        self._store.add_flow(
-            FlowRow(
-                state_hash=state_hash,
-                browser_hash=sha256(browser),
-                owner=owner,
-                client=client.name,
-                redirect_uri=redirect_uri,
-                sealed=sealed,
-                expires_at=self._now() + LIFETIME,
-                grant_id=grant_id,
-                other_account=other_account,
-                forced_consent=force_consent,
-            )
-        )
+        self._store.add_flow(replace(row, state_hash=state_hash, sealed=sealed))
         url = authorization_url(
             client,
-            redirect_uri=redirect_uri,
+            redirect_uri=row.redirect_uri,
             state=state,
             code_challenge=code_challenge(verifier),
             nonce=nonce,
             login_hint=login_hint,
-            force_consent=force_consent,
+            force_consent=row.forced_consent,
             choose_account=choose_account,
         )
         return Redirect(url=url, flow=browser)
@@ -264,17 +247,11 @@ class Flows:
                 BadCallback("This attempt went on with a second question to the provider.", advice="Start again.")
             ),
         )
-        return self._redirect(
-            flow.owner,
-            consent.client,
-            browser=browser,
-            redirect_uri=flow.redirect_uri,
-            grant_id=flow.grant_id,
-            other_account=flow.other_account,
-            force_consent=True,
-            choose_account=False,
-            login_hint=consent.identity.email or consent.identity.subject,
+        again = replace(
+            flow, forced_consent=True, consumed_at=None, outcome="", expires_at=self._now() + LIFETIME, sealed=None
         )
+        hint = consent.identity.email or consent.identity.subject
+        return self._redirect(again, consent.client, browser=browser, login_hint=hint)
 
 
 def sha256(value: str) -> str:

@@ -75,12 +75,7 @@ class Keeper:
         self._authority = Authority(transport, now)
         vault = Vault(sealer, store.installation())
         self._tokens = TokenKeeping(
-            store=store,
-            vault=vault,
-            authority=self._authority,
-            clients=self._clients,
-            now=now,
-            max_stale=max_stale,
+            store=store, vault=vault, authority=self._authority, clients=self._clients, now=now, max_stale=max_stale
         )
         self._flows = Flows(
             store=store,
