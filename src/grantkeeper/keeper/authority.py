@@ -40,7 +40,7 @@ class Authority:
         self._keys: dict[str, _Keys] = {}
         self._keys_lock = threading.Lock()
 
-    def exchange(self, client: OAuthClient, *, code: str, redirect_uri: str, code_verifier: str) -> TokenAnswer:
+    def exchange(self, client: OAuthClient, *, code: str, redirect_uri: str, code_verifier: Secret) -> TokenAnswer:
         """Exchange an authorization code (RFC 6749 4.1.3).
 
         Raises BadCallback when the provider refuses the code, Misconfigured when it refuses us, ProviderUnavailable.
@@ -48,7 +48,7 @@ class Authority:
         answer = self._ask(
             client,
             lambda secret: exchange_request(
-                client, secret=secret, code=code, redirect_uri=redirect_uri, code_verifier=Secret(code_verifier)
+                client, secret=secret, code=code, redirect_uri=redirect_uri, code_verifier=code_verifier
             ),
         )
         if isinstance(answer, TokenAnswer):

@@ -29,6 +29,7 @@ from ..model import (
     GrantStatus,
     OAuthClient,
     Redirect,
+    Secret,
     Store,
 )
 from ..oauth.authorization import (
@@ -224,7 +225,7 @@ class Flows:
             raise _authorization_error(client, callback)
         kept = self._vault.open_flow(row)
         answer = self._authority.exchange(
-            client, code=callback.code, redirect_uri=row.redirect_uri, code_verifier=kept.code_verifier
+            client, code=callback.code, redirect_uri=row.redirect_uri, code_verifier=Secret(kept.code_verifier)
         )
         # Whose tokens these are is not known until the id_token is valid, so nothing can be stored before. They are
         # not revoked on failure either: at Google that would end the person's other grants (facts: Google D).
