@@ -14,6 +14,8 @@ from typer.core import TyperCommand
 
 from grantkeeper import errors
 
+from .output import painted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,7 +84,7 @@ def report(error: Exception, *, as_json: bool, debug: bool) -> Exit:
         typer.echo(json.dumps(as_data(error, code), indent=2), err=True)
         return code
     message, advice = _sentences(error)
-    typer.secho(f"grantkeeper: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    typer.echo(painted(f"grantkeeper: {message}", "red", sys.stderr), err=True)
     if advice:
         typer.echo(f"What to do: {advice}", err=True)
     return code

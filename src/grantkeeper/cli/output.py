@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeAlias
 
 import typer
 
@@ -20,6 +21,12 @@ GrantId: TypeAlias = Annotated[str, typer.Argument(metavar="GRANT", help="A gran
 
 _WIDE = 10_000
 """A pipe has no width: a table is never cut or wrapped there, so that `grep` and `awk` see whole lines."""
+
+
+def painted(text: str, colour: str, stream: TextIO) -> str:
+    """Return the text coloured if `stream` is a terminal and NO_COLOR (no-color.org) does not forbid it."""
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR")
+    return typer.style(text, fg=colour) if wanted else text
 
 
 def note(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +102,6 @@ def _providers(document: Document) -> tuple[Provider, ...]:
 
 def _print(finding: Finding) -> None:
     mark, colour = _MARKS[finding.level]
-    styled = typer.style(f"{mark:<8}", fg=colour)
-    typer.echo(f"{styled} {finding.check}: {finding.text}")
+    output.result(f"{output.painted(f'{mark:<8}', colour, sys.stdout)} {finding.check}: {finding.text}")
     if finding.advice:
-        typer.echo(f"{'':<8} -> {finding.advice}")
+        output.result(f"{'':<8} -> {finding.advice}")
