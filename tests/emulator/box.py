@@ -85,7 +85,7 @@ class Box:
         }
         return self.post("/token", form | changes)
 
-    def grant(self, person: str = IDA, *, allow: Any = "all", **changes: str | None) -> dict[str, Any]:
+    def grant(self, person: str = IDA, *, allow: Any = "all", **changes: Any) -> dict[str, Any]:
         """Walk through the pages and exchange the code; return the token answer."""
         response = self.exchange(self.back(person, allow=allow, **changes)["code"])
         assert response.status == 200

@@ -67,7 +67,7 @@ def test_the_redirect_uris_own_query_stays(box: Box) -> None:
     ],
 )
 def test_a_wrong_request_ends_on_a_page_and_is_not_redirected(
-    box: Box, changes: dict[str, str | None], error: str, said: str
+    box: Box, changes: dict[str, Any], error: str, said: str
 ) -> None:
     """The client hears nothing of these; the person reads Google's words."""
     page = shown(box, **changes)

@@ -145,8 +145,8 @@ class State:
             expires_at=expires_at,
         )
         self.refresh[token.value] = token
-        self._refresh_of.setdefault((sub, client_id), []).append(token.value)
-        live = self.live(sub, client_id, now)
+        live = [*self.live(sub, client_id, now), token]
+        self._refresh_of[(sub, client_id)] = [each.value for each in live]
         for old in live[: max(0, len(live) - MOST_REFRESH_TOKENS)]:
             self.refresh[old.value] = replace(old, died_at=now)
         return token

@@ -199,7 +199,7 @@ def _refresh(emulator: Emulator, client: Client, form: Params) -> dict[str, Any]
     if scopes - held.scopes:
         raise TokenError(400, "invalid_scope", "Bad Request")
     rotates = emulator.faults.rotation.kind != "none"
-    used = replace(held, used_at=now, used_up_at=(held.used_up_at or now) if rotates else None)
+    used = replace(held, used_at=now, used_up_at=held.used_up_at or (now if rotates else None))
     emulator.state.refresh[held.value] = used
     if rotates:
         used = emulator.state.new_refresh(client.id, held.sub, held.scopes, held.family, now, held.expires_at)
