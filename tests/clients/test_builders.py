@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from google.ads.admanager_v1 import NetworkServiceClient, ReportServiceClient
 from googleads.ad_manager import AdManagerClient
+from googleads.oauth2 import GoogleCredentialsClient
 
 from clients.libraries import GOOGLEADS_WARNINGS
 from clients.sources import GRANT, ScriptedSource, dead
-from grantkeeper.clients import ad_manager, google_ads
+from grantkeeper.clients import ad_manager, google_ads, google_auth
 from grantkeeper.errors import ConsentRequired, InvalidInput
 
 HOSTILE = ["", " ", "\x00", "1" * 10_000, "١٢٣٤٥٦٧٨٩٠", "\u202e0987654321", "123-456-7890\r\nx: y", "-", "null"]
@@ -155,6 +156,14 @@ def test_the_oauth2_client_raises_our_errors(source: ScriptedSource, verb: str) 
     source.trouble = dead()
     with pytest.raises(ConsentRequired, match="The grant is over"):
         getattr(ad_manager.oauth2_client(source, GRANT), verb)()
+
+
+def test_googleads_own_wrapper_takes_our_credentials_too(source: ScriptedSource) -> None:
+    """GoogleCredentialsClient refreshes at every call where credentials know no expiry; ours do."""
+    wrapped = GoogleCredentialsClient(google_auth.credentials(source, GRANT))
+
+    assert [wrapped.CreateHttpHeader() for _ in range(3)] == [{"authorization": "Bearer token-1"}] * 3
+    assert (len(source.asked), source.rejected) == (1, [])
 
 
 # --- ad_manager.rest_client ------------------------------------------------------------------------------------------
