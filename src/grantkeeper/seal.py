@@ -60,6 +60,7 @@ class KeyRing:
     __slots__ = ("_boxes", "_newest")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
+        self._boxes: dict[bytes, AESGCM] = {}  # a traceback that shows local variables needs a repr in any case
         problem = _ring_problem(keys)
         if problem:
             del keys  # a traceback that shows local variables must not show them
@@ -74,8 +75,8 @@ class KeyRing:
         Raises:
             Misconfigured: a line is not base64, or as for the class.
         """
-        lines = [line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())]
-        keys = [_decoded(line) for line in lines]
+        lines = [raw.partition("#")[0].strip() for raw in text.splitlines()]
+        keys = [_decoded(line) for line in lines if line]
         bad = [number for number, key in enumerate(keys, 1) if key is None]
         if bad:
             del text, lines, keys

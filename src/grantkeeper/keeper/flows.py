@@ -155,15 +155,16 @@ class Flows:
         self, row: FlowRow, client: OAuthClient, *, browser: str, login_hint: str | None, choose_account: bool = False
     ) -> Redirect:
         """Give the flow its secrets, keep it, and return where to send the browser."""
-        state, verifier, nonce = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
-        state_hash = sha256(state)
+        state, verifier = (Secret(secrets.token_urlsafe(RANDOM_BYTES)) for _ in range(2))
+        nonce = secrets.token_urlsafe(RANDOM_BYTES)
+        state_hash = sha256(state.reveal())
         sealed = self._vault.seal_flow(FlowSecrets(code_verifier=verifier, nonce=nonce), state_hash=state_hash)
         self._store.add_flow(replace(row, state_hash=state_hash, sealed=sealed))
         url = authorization_url(
             client,
             redirect_uri=row.redirect_uri,
-            state=state,
-            code_challenge=code_challenge(verifier),
+            state=state.reveal(),
+            code_challenge=code_challenge(verifier.reveal()),
             nonce=nonce,
             login_hint=login_hint,
             force_consent=row.forced_consent,
@@ -225,7 +226,7 @@ class Flows:
             raise _authorization_error(client, callback)
         kept = self._vault.open_flow(row)
         answer = self._authority.exchange(
-            client, code=callback.code, redirect_uri=row.redirect_uri, code_verifier=Secret(kept.code_verifier)
+            client, code=callback.code, redirect_uri=row.redirect_uri, code_verifier=kept.code_verifier
         )
         # Whose tokens these are is not known until the id_token is valid, so nothing can be stored before. They are
         # not revoked on failure either: at Google that would end the person's other grants (facts: Google D).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -13,14 +14,20 @@ GRANT_TABLE: Final = "grant"
 FLOW_TABLE: Final = "flow"
 
 
-class FlowSecrets(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSecrets:
     """The PKCE verifier (RFC 7636 4.1) and the nonce (OpenID Connect Core 3.1.2.1) of a flow."""
 
-    code_verifier: str
+    code_verifier: Secret
     nonce: str
 
-    def __repr__(self) -> str:
-        return "FlowSecrets(…)"
+
+# What is written as JSON holds secrets in clear, and msgspec's values print: none outlives the function that needs it.
+
+
+class _FlowInRow(msgspec.Struct, frozen=True):
+    code_verifier: str
+    nonce: str
 
 
 class _TokensInRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,7 +37,7 @@ class _TokensInRow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode_tokens = msgspec.json.Decoder(_TokensInRow).decode
-_decode_flow = msgspec.json.Decoder(FlowSecrets).decode
+_decode_flow = msgspec.json.Decoder(_FlowInRow).decode
 
 
 class Vault:
@@ -42,8 +49,8 @@ class Vault:
 
     def seal_tokens(self, tokens: Tokens, *, grant_id: str, generation: int, key: bytes | None) -> Sealed:
         """Seal a grant's tokens; `key` is the row's wrapped data key, None for a new row."""
-        plain = _TokensInRow(refresh_token=_value(tokens.refresh_token), access_token=_value(tokens.access_token))
-        return self._sealer.seal(_encode(plain), self._context(GRANT_TABLE, grant_id, "tokens", generation), key=key)
+        context = self._context(GRANT_TABLE, grant_id, "tokens", generation)
+        return self._sealer.seal(_tokens_written(tokens), context, key=key)
 
     def open_tokens(self, row: GrantRow) -> Tokens:
         """Open a grant's tokens; raises SealBroken when the row was altered, swapped or belongs to another key."""
@@ -51,14 +58,14 @@ class Vault:
             return Tokens(refresh_token=None, access_token=None)
         opened = self._sealer.open(row.sealed, self._context(GRANT_TABLE, row.grant.id, "tokens", row.generation))
         try:
-            plain = _decode_tokens(opened)
+            return _tokens_read(opened)
         except msgspec.MsgspecError:
+            del opened
             raise SealBroken(f"The sealed tokens of grant {row.grant.id} are not what grantkeeper writes.") from None
-        return Tokens(refresh_token=_secret(plain.refresh_token), access_token=_secret(plain.access_token))
 
     def seal_flow(self, secrets: FlowSecrets, *, state_hash: str) -> Sealed:
         """Seal what a flow needs at its callback."""
-        return self._sealer.seal(_encode(secrets), self._context(FLOW_TABLE, state_hash, "secrets", 0))
+        return self._sealer.seal(_flow_written(secrets), self._context(FLOW_TABLE, state_hash, "secrets", 0))
 
     def open_flow(self, row: FlowRow) -> FlowSecrets:
         """Open what `seal_flow` sealed; raises SealBroken."""
@@ -66,12 +73,31 @@ class Vault:
             raise SealBroken("This flow's secrets were erased.", advice="Begin again.")
         opened = self._sealer.open(row.sealed, self._context(FLOW_TABLE, row.state_hash, "secrets", 0))
         try:
-            return _decode_flow(opened)
+            return _flow_read(opened)
         except msgspec.MsgspecError:
+            del opened
             raise SealBroken("The sealed secrets of a flow are not what grantkeeper writes.") from None
 
     def _context(self, table: str, row: str, column: str, generation: int) -> SealContext:
         return SealContext(installation=self._installation, table=table, row=row, column=column, generation=generation)
+
+
+def _flow_written(secrets: FlowSecrets) -> bytes:
+    return _encode(_FlowInRow(code_verifier=secrets.code_verifier.reveal(), nonce=secrets.nonce))
+
+
+def _flow_read(opened: bytes) -> FlowSecrets:
+    plain = _decode_flow(opened)
+    return FlowSecrets(code_verifier=Secret(plain.code_verifier), nonce=plain.nonce)
+
+
+def _tokens_written(tokens: Tokens) -> bytes:
+    return _encode(_TokensInRow(refresh_token=_value(tokens.refresh_token), access_token=_value(tokens.access_token)))
+
+
+def _tokens_read(opened: bytes) -> Tokens:
+    plain = _decode_tokens(opened)
+    return Tokens(refresh_token=_secret(plain.refresh_token), access_token=_secret(plain.access_token))
 
 
 def _value(secret: Secret | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import UserDict
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -79,6 +80,13 @@ class _Setting:
         return Misconfigured(f"{self.place}: {what}.", advice=advice)
 
 
+class _Unshown(UserDict[str, str]):
+    """An environment that does not print."""
+
+    def __repr__(self) -> str:
+        return "<the environment>"
+
+
 def wrong(file: Path, key: str, what: str, advice: str = "") -> Misconfigured:
     """Return the error that names the file and the key in it."""
     return Misconfigured(f"{file}: {printable(key)}: {what}.", advice=advice)
@@ -90,6 +98,7 @@ def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
     Raises:
         Misconfigured: the file is missing, unreadable, not TOML, or says something it may not.
     """
+    environ = _Unshown(environ)  # it may hold keys, and a traceback may show local variables
     file = (path or Path(environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME)).expanduser().absolute()
     written = convert(file, "", _parse(file), _File)
 
