@@ -25,6 +25,8 @@ from grantkeeper.emulator.oauth.faults import AnswerLost
 from grantkeeper.emulator.wire import Request, Response
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from grantkeeper.emulator.core import Emulator
 
 Scope = MutableMapping[str, Any]
@@ -149,10 +151,26 @@ def _start_grpc(emulator: Emulator, port: int, certificate: bytes, key: bytes) -
 
 @contextmanager
 def _http(emulator: Emulator, listener: socket.socket) -> Iterator[None]:
+    ready = threading.Event()
+    server = _server(emulator, ready)
+    thread = threading.Thread(target=_run, args=(server, listener, ready), name="emulator-http", daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        if not server.started:
+            raise RuntimeError("the emulator's server did not start")
+        yield
+    finally:
+        server.should_exit = True
+        emulator.release()
+        thread.join()
+
+
+def _server(emulator: Emulator, ready: threading.Event) -> uvicorn.Server:
+    """Return a server that sets `ready` when it answers, and can close a connection without an answer."""
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    ready = threading.Event()
     open_now: dict[Any, asyncio.Transport] = {}
 
     class Protocol(H11Protocol):
@@ -173,30 +191,12 @@ def _http(emulator: Emulator, listener: socket.socket) -> Iterator[None]:
             await super().startup(sockets)
             ready.set()
 
-    config = uvicorn.Config(
-        asgi(emulator, lambda scope: open_now[tuple(scope["client"])].abort()),
-        http=Protocol,
-        proxy_headers=False,
-        server_header=False,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = Server(config)
-    thread = threading.Thread(target=_run, args=(server, listener, ready), name="emulator-http", daemon=True)
-    thread.start()
-    ready.wait()
-    try:
-        if not server.started:
-            raise RuntimeError("the emulator's server did not start")
-        yield
-    finally:
-        server.should_exit = True
-        emulator.release()
-        thread.join()
+    app = asgi(emulator, lambda scope: open_now[tuple(scope["client"])].abort())
+    options: dict[str, Any] = {"proxy_headers": False, "server_header": False, "log_config": None, "access_log": False}
+    return Server(uvicorn.Config(app, http=Protocol, timeout_graceful_shutdown=5, **options))
 
 
-def _run(server: Any, listener: socket.socket, ready: threading.Event) -> None:
+def _run(server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
     try:
         server.run(sockets=[listener])
     finally:
