@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def findings(home: Home, *arguments: str, **environ: str) -> list[dict[str, Any]]:
     """Return what `doctor --json` finds."""
-    found: list[dict[str, Any]] = home.run("doctor", "--json", *arguments, **environ).json["findings"]
+    found: list[dict[str, Any]] = home.call("doctor", "--json", *arguments, **environ).json["findings"]
     return found
 
 
@@ -77,7 +77,7 @@ def test_a_problem_is_named_and_hides_no_other(
     """One line is a problem with advice; the other checks are made all the same; exit code 3."""
     before = {each["check"] for each in findings(home, "--offline")}
     spoil(home)
-    done = home.run("doctor", "--offline", "--json")
+    done = home.call("doctor", "--offline", "--json")
     problems = [each for each in done.json["findings"] if each["level"] == "problem"]
     assert done.code == 3
     assert done.json["ok"] is False
@@ -98,14 +98,14 @@ def test_secrets_that_others_may_read_are_a_warning(home: Home) -> None:
     url = '"postgresql://keeper:hunter2@127.0.0.1:1/grants"'
     config.write_text(config.read_text().replace('"sqlite:///grantkeeper.sqlite3"', url))
     config.chmod(0o644)
-    done = home.run("doctor", "--offline")
+    done = home.call("doctor", "--offline")
     assert f"{config} may be read by others (-rw-r--r--)." in done.out
     assert "hunter2" not in done.out + done.err
 
 
 def test_a_misspelt_variable_is_a_warning(home: Home) -> None:
     """It would be ignored in silence."""
-    done = home.run("doctor", "--offline", GRANTKEEPER_DATABSE="sqlite:///x", GRANTKEEPER_OTHER="x")
+    done = home.call("doctor", "--offline", GRANTKEEPER_DATABSE="sqlite:///x", GRANTKEEPER_OTHER="x")
     assert done.code == 0
     assert "GRANTKEEPER_DATABSE means nothing to grantkeeper." in done.out
     assert "Did you mean GRANTKEEPER_DATABASE?" in done.out
@@ -213,14 +213,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_init_overwrites_nothing(home: Home) -> None:
     """V-09: configuration and key stay byte by byte, whatever is asked for the second time."""
     before = contents(home.folder)
-    assert home.run("init").code == 0
-    assert home.run("init", "--emulator").code == 0
+    assert home.call("init").code == 0
+    assert home.call("init", "--emulator").code == 0
     assert contents(home.folder) == before
 
 
 def test_init_makes_private_files(empty: Home) -> None:
     """V-09, V-73: key and database are for this user only, whatever the umask."""
-    assert empty.run("init").code == 0
+    assert empty.call("init").code == 0
     for name in ("grantkeeper.key", "grantkeeper.sqlite3"):
         assert stat.S_IMODE((empty.folder / name).stat().st_mode) == 0o600
     assert {each["level"] for each in findings(empty, "--offline")} == {"ok", "warning"}
@@ -231,7 +231,7 @@ def test_init_makes_a_key_that_is_never_the_same(empty: Home) -> None:
     keys = set()
     for name in ("a", "b"):
         (empty.folder / name).mkdir()
-        assert empty.run("--config", f"{name}/grantkeeper.toml", "init").code == 0
+        assert empty.call("--config", f"{name}/grantkeeper.toml", "init").code == 0
         keys.add((empty.folder / name / "grantkeeper.key").read_bytes())
     assert len(keys) == 2
 
@@ -240,14 +240,14 @@ def test_init_takes_the_keys_of_the_environment(empty: Home, home: Home) -> None
     """Where keys come from a secret store, no key file is written."""
     key = (home.folder / "grantkeeper.key").read_text().splitlines()[-1]
     (home.folder / "grantkeeper.key").unlink()
-    assert home.run("init", GRANTKEEPER_KEYS=key).code == 0
+    assert home.call("init", GRANTKEEPER_KEYS=key).code == 0
     assert not (home.folder / "grantkeeper.key").exists()
-    assert home.run("list", GRANTKEEPER_KEYS=key).code == 0
+    assert home.call("list", GRANTKEEPER_KEYS=key).code == 0
 
 
 def test_init_where_nothing_can_be_written_says_so(empty: Home) -> None:
     """The path is named; no traceback."""
-    done = empty.run("--config", "no/such/folder/grantkeeper.toml", "init")
+    done = empty.call("--config", "no/such/folder/grantkeeper.toml", "init")
     assert done.code == 3
     assert "no/such/folder/grantkeeper.toml: No such file or directory" in done.err
 
@@ -255,9 +255,9 @@ def test_init_where_nothing_can_be_written_says_so(empty: Home) -> None:
 def test_init_brings_an_empty_database_up_to_date(home: Home) -> None:
     """Running it again is how a new version's tables are made."""
     empty_database(home)
-    assert home.run("list").code == 3
-    assert home.run("init").code == 0
-    assert home.run("list").code == 0
+    assert home.call("list").code == 3
+    assert home.call("init").code == 0
+    assert home.call("list").code == 0
     with closing(sqlite3.connect(home.folder / "grantkeeper.sqlite3")) as database:
         tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
     assert all(name.startswith("grantkeeper_") for name in tables - {"sqlite_sequence"})

@@ -118,7 +118,7 @@ def test_a_traceback_is_shown_only_when_asked_for(empty: Home) -> None:
 def test_usage_errors_end_with_2(empty: Home) -> None:
     """An unknown command, a missing argument, a value that is none of the allowed."""
     for arguments in (["lst"], ["token"], ["list", "--status", "gone"], ["token", "gr", "--min-ttl", "-1"], ["--what"]):
-        done = empty.run(*arguments)
+        done = empty.call(*arguments)
         assert (done.code, done.out) == (2, ""), arguments
         assert "Error" in done.err
 
@@ -166,10 +166,10 @@ def test_revoke_asks_a_person_and_takes_no_for_an_answer(home: Home) -> None:
     code, shown = in_terminal(home, "revoke", grant, answer="n\n")
     assert code == 7
     assert "Nothing was changed." in shown
-    assert home.run("show", grant, "--json").json["status"] == "active"
+    assert home.call("show", grant, "--json").json["status"] == "active"
     code, shown = in_terminal(home, "revoke", grant, answer="y\n")
     assert code == 0
-    assert home.run("show", grant, "--json").json["status"] == "revoked"
+    assert home.call("show", grant, "--json").json["status"] == "revoked"
 
 
 @pytest.mark.reveals("state")
@@ -179,12 +179,12 @@ def test_revoke_shows_who_else_would_go(home: Home) -> None:
         home.connect(owner, "ida@nordwind-outdoor.example", "allows", "--json").json["id"]
         for owner in ("nordwind", "nordwind-shop")
     )
-    kept = home.run("revoke", one, "--yes")
+    kept = home.call("revoke", one, "--yes")
     assert f"{other}  nordwind-shop  google-ads" in kept.err
     assert "the consent stays at the provider for 1 more" in kept.out
-    assert home.run("show", other, "--json").json["status"] == "active"
+    assert home.call("show", other, "--json").json["status"] == "active"
     third = home.connect("nordwind", "ida@nordwind-outdoor.example", "allows", "--json").json["id"]
-    ended = home.run("revoke", third, "--yes", "--end-siblings", "--json")
+    ended = home.call("revoke", third, "--yes", "--end-siblings", "--json")
     assert "THEY END TOO" in ended.err
     assert (ended.json["at_provider"], ended.json["siblings"]) == ("revoked", 1)
-    assert home.run("show", other, "--json").json["status"] == "consent_required"
+    assert home.call("show", other, "--json").json["status"] == "consent_required"

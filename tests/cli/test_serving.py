@@ -64,7 +64,7 @@ def test_the_emulator_overwrites_no_file_that_google_gave(home: Home) -> None:
     """Google shows a client secret once; a file that is lost cannot be downloaded again."""
     file = home.write("client_secret.json", '{"web": {"token_uri": "https://oauth2.googleapis.com/token"}}')
     before = file.read_bytes()
-    done = home.run("emulator", "--port", "0", "--write-client-secret", "client_secret.json")
+    done = home.call("emulator", "--port", "0", "--write-client-secret", "client_secret.json")
     assert done.code == 3
     assert "is left as it is" in done.err
     assert file.read_bytes() == before
@@ -74,7 +74,7 @@ def test_the_emulator_overwrites_no_file_that_google_gave(home: Home) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
 def test_neither_listens_beyond_loopback(empty: Home, command: str, host: str) -> None:
     """The emulator gives tokens to anybody who asks; `serve --owner` takes everybody for the owner."""
-    done = empty.run(*command.split(), "--host", host, "--port", "0")
+    done = empty.call(*command.split(), "--host", host, "--port", "0")
     assert done.code == 3
     assert "loopback" in done.err
 
@@ -84,7 +84,7 @@ def test_a_taken_port_is_said(home: Home, command: str) -> None:
     """The message says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = home.run(*command.split(), "--port", port)
+        done = home.call(*command.split(), "--port", port)
     assert done.code == 3
     assert f"Cannot listen on 127.0.0.1:{port}: another program listens there." in done.err
 
@@ -92,7 +92,7 @@ def test_a_taken_port_is_said(home: Home, command: str) -> None:
 def test_a_wrong_world_is_named(empty: Home) -> None:
     """The file and the key in it."""
     empty.write("world.toml", '[[person]]\nemail = "ida"\n')
-    done = empty.run("emulator", "--port", "0", "--world", "world.toml")
+    done = empty.call("emulator", "--port", "0", "--world", "world.toml")
     assert done.code == 3
     assert "world.toml" in done.err
     assert "person" in done.err
@@ -116,7 +116,7 @@ def test_serve_shows_the_start_page_to_its_one_owner(home: Home, emulator: Emula
 
 def test_serve_without_an_owner_says_how_to_mount_it(home: Home) -> None:
     """It cannot know who the visitors are."""
-    done = home.run("serve")
+    done = home.call("serve")
     assert done.code == 3
     assert "--owner OWNER" in done.err
     assert "grantkeeper_app" in done.err
