@@ -1,0 +1,106 @@
+"""Where the snippets run: a folder with everything that `grantkeeper init` makes, a served emulator, two grants."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.ads.googleads.client import GoogleAdsClient
+
+import grpc_roots  # noqa: F401 - before any gRPC channel is opened
+from grantkeeper import Keeper
+from grantkeeper.emulator import Clock, Emulator, serve
+from grantkeeper.settings import new_key_file
+from grantkeeper.store import SqlStore
+from grantkeeper.testing import consent
+
+IDA = "ida@nordwind-outdoor.example"
+SITE = "http://127.0.0.1:8765"
+CLIENTS = {"google-ads": "adwords", "ad-manager": "ad_manager"}
+_TOP = """\
+database = "sqlite:///grantkeeper.sqlite3"
+key_file = "grantkeeper.key"
+emulator = "{emulator}"
+"""
+_CLIENT = """
+[clients.{name}]
+provider = "google"
+client_secret_file = "client_secret.json"
+redirect_uri = "{site}/grants/callback/{name}"
+scopes = ["{scope}"]
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A prepared folder: configuration, key, database, `acme` connected to Google Ads and Ad Manager by Ida."""
+
+    folder: Path
+    emulator: Emulator
+    grant: str
+
+    def come_back(self, url: str, person: str = IDA) -> str:
+        """Let a person consent at the provider; returns the query with which the browser comes back."""
+        return str(self.emulator.consent(url, person))
+
+    def run(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the installed `grantkeeper` command in the folder."""
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("GRANTKEEPER_")}
+        environ |= {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+        command = [str(Path(sys.executable).parent / "grantkeeper"), *words]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=folder or self.folder, env=environ, timeout=60
+        )
+
+    def write_client_secret(self, name: str, redirect_uris: list[str], *, emulated: bool = True) -> None:
+        """Write a client_secret.json as Google, or the emulator, gives it for download."""
+        content: Mapping[str, Any] = self.emulator.client_secret(None, redirect_uris)
+        if not emulated:
+            google = {
+                "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+                "token_uri": "https://oauth2.googleapis.com/token",
+                "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+            }
+            content = {"web": {**content["web"], **google}}
+        (self.folder / name).write_text(json.dumps(content))
+
+
+@contextmanager
+def prepared(folder: Path) -> Iterator[Desk]:
+    """Prepare a folder, and make it and the emulator what snippets find: the current folder, and Google."""
+    emulator = Emulator(clock=Clock.running())
+    with serve(emulator, grpc=True) as served, pytest.MonkeyPatch.context() as patched:
+        desk = Desk(folder=folder, emulator=emulator, grant="")
+        desk.write_client_secret("client_secret.json", [f"{SITE}/grants/callback/{name}" for name in CLIENTS])
+        clients = (_CLIENT.format(name=name, site=SITE, scope=scope) for name, scope in CLIENTS.items())
+        (folder / "grantkeeper.toml").write_text(_TOP.format(emulator=served.url) + "".join(clients))
+        new_key_file(folder / "grantkeeper.key")
+        store = SqlStore(f"sqlite:///{folder / 'grantkeeper.sqlite3'}")
+        store.migrate()
+        store.close()
+        patched.chdir(folder)
+        for name in [each for each in os.environ if each.startswith("GRANTKEEPER_")]:
+            patched.delenv(name)
+        patched.setattr(GoogleAdsClient, "__init__", _at(GoogleAdsClient.__init__, served.grpc_target))
+        with Keeper.from_env() as keeper:
+            grants = [consent(keeper, emulator, "acme", IDA, name) for name in CLIENTS]
+        yield Desk(folder=folder, emulator=emulator, grant=grants[0].id)
+
+
+def _at(original: Any, target: str | None) -> Any:
+    """Let a client that names no endpoint reach the emulator instead of Google."""
+
+    @functools.wraps(original)
+    def made(self: Any, *args: Any, **options: Any) -> None:
+        original(self, *args, **{**options, "endpoint": options.get("endpoint") or target})
+
+    return made
