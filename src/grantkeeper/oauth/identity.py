@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from ..errors import BadCallback, printable
 from ..model import OAuthClient, Provider, Secret
@@ -65,6 +65,12 @@ class Identity:
 
 class _Registry(jws.JWSRegistry):
     max_header_length = 4096  # the library's 512 is less than a header with a certificate chain, which is ignored here
+
+    def get_alg(self, name: str) -> Any:
+        """Return the one allowed algorithm, without the library's warnings: `EdDSA` is deprecated and still in use."""
+        if self.allowed is None or name not in self.allowed:
+            raise UnsupportedAlgorithmError
+        return self.algorithms[name]
 
 
 def id_token_identity(

@@ -7,6 +7,7 @@ from typing import Final
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.util import base64_to_int
 
 from ..errors import Misconfigured, ProviderUnavailable
 from ..model import Provider, Request, Response
@@ -92,12 +93,11 @@ def _public_key(jwk: Mapping[str, object]) -> PublicKey | None:
     if not all(isinstance(value, str) for value in material.values()):
         return None
     try:
-        key = _imported(key_type, {"kty": key_type, **{name: str(value) for name, value in material.items()}})
+        if key_type == "RSA" and base64_to_int(str(material["n"])).bit_length() < _MIN_RSA_BITS:
+            return None
+        return _imported(key_type, {"kty": key_type, **{name: str(value) for name, value in material.items()}})
     except (JoseError, ValueError, TypeError):
         return None
-    if isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS:
-        return None
-    return key
 
 
 def _imported(key_type: str, material: dict[str, str | list[str]]) -> PublicKey:

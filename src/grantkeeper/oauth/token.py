@@ -28,9 +28,9 @@ MAX_GRANT_LIFETIME: Final = timedelta(days=3660)
 class TokenAnswer:
     """A token endpoint's answer with tokens in it (RFC 6749 5.1).
 
-    `problem` is "" when all is well; else it says, about the answer, why the access token is not to be used. A refresh token in it is to
-    be saved all the same: the provider may already have killed the one before (facts R-12). `scopes` is None when the
-    answer does not say (then it is what was asked). `ends_at` is the refresh token's end, if the provider said one.
+    `problem` is "" when all is well; else it says, about the answer, why the access token is not to be used. A refresh
+    token in it is to be saved all the same: the provider may already have killed the one before. `scopes` is None when
+    the answer does not say (then it is what was asked). `ends_at` is the refresh token's end, if the provider said one.
     `warning` is worth a log line: the access token is fine, something else is odd.
     """
 
