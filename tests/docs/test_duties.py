@@ -6,9 +6,10 @@ import ast
 import re
 
 import pytest
+
 from house.source import ROOT, files, functions
 
-NUMBER = re.compile(r"\b[OV]-\d\d\b")
+NUMBER = re.compile(r"\b[OV]-\d\d")
 
 
 def _proven() -> set[str]:
