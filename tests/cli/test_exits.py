@@ -57,6 +57,13 @@ def test_help_documents_every_exit_code() -> None:
         assert f"{int(code)} {meaning}" in shown
 
 
+def test_help_names_every_command() -> None:
+    """None is left out of the sections."""
+    shown = CliRunner().invoke(app, ["--help"]).output
+    names = [command.name for command in app.registered_commands]
+    assert [name for name in names if shown.count(f"\n  {name} ") != 1] == []
+
+
 def test_a_json_error_has_what_a_program_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """Kind, message, advice, exit code, and what the error carries."""
     words = errors.ProviderWords(error="invalid_grant", description="Token has been expired or revoked.")

@@ -20,7 +20,7 @@ from grantkeeper.providers import google
 from grantkeeper.seal import new_key
 from grantkeeper.settings import Settings, new_key_file
 
-CANARY = "GOCSPX-canary-of-the-client-secret"
+CANARY = "canary-of-the-client-secret"
 PASSWORD = "canary-of-the-database-password"
 NOBODY = 65534
 """A user who is not root: root may read everything."""
@@ -310,10 +310,10 @@ def test_the_key_file_of_the_environment_wins(folder: Path) -> None:
 
 def test_several_secrets_of_one_client_are_oldest_to_newest(folder: Path) -> None:
     """A client secret is replaced without downtime by listing both files."""
-    (folder / "new.json").write_text(client_secret(client_secret="GOCSPX-newer"))
+    (folder / "new.json").write_text(client_secret(client_secret="the-newer-one"))
     both = GOOD.replace('"client_secret.json"', '["client_secret.json", "new.json"]')
     (folder / "grantkeeper.toml").write_text(both)
-    assert [each.reveal() for each in load(folder).clients[0].client_secrets] == [CANARY, "GOCSPX-newer"]
+    assert [each.reveal() for each in load(folder).clients[0].client_secrets] == [CANARY, "the-newer-one"]
 
 
 def test_secrets_of_different_clients_are_not_mixed(folder: Path) -> None:
