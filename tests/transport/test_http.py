@@ -20,7 +20,7 @@ from grantkeeper import http
 from grantkeeper.errors import InvalidInput, ProviderUnavailable
 from grantkeeper.http import MAX_BODY, HttpTransport
 from grantkeeper.model import Request, Response, Transport
-from rawserver import Peer, RawServer, Script, answering, raw_server, response
+from transport.rawserver import Peer, RawServer, Script, answering, raw_server, response
 
 DEADLINE = timedelta(seconds=0.4)
 SLACK = 0.5

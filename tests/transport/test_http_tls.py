@@ -14,7 +14,7 @@ import trustme
 from grantkeeper.errors import Misconfigured, ProviderUnavailable
 from grantkeeper.http import HttpTransport
 from grantkeeper.model import Request
-from rawserver import Peer, Script, answering, raw_server, response
+from transport.rawserver import Peer, Script, answering, raw_server, response
 
 DEADLINE = timedelta(seconds=0.8)
 
