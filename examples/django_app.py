@@ -53,7 +53,7 @@ PAGE = """<!doctype html><title>Connections</title>
 <p>{{ said }}</p>
 {% for grant in grants %}<p>{{ grant.client }}: {{ grant.email }}</p>{% endfor %}
 {% for client in clients %}
-<form method="post" action="{% url 'connect' client.name %}" id="connect">
+<form method="post" action="{% url 'connect' client.name %}" id="connect-{{ client.name }}">
 {% csrf_token %}
 <button>Connect {{ client.name }}</button>
 </form>

@@ -32,7 +32,7 @@ PAGE = """<!doctype html><title>Connections</title>
 {% for said in get_flashed_messages() %}<p>{{ said }}</p>{% endfor %}
 {% for grant in grants %}<p>{{ grant.client }}: {{ grant.email }}</p>{% endfor %}
 {% for client in clients %}
-<form method="post" action="{{ url_for('connect', client=client.name) }}" id="connect">
+<form method="post" action="{{ url_for('connect', client=client.name) }}" id="connect-{{ client.name }}">
 <input type="hidden" name="form_token" value="{{ token }}">
 <button>Connect {{ client.name }}</button>
 </form>

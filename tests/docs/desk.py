@@ -75,13 +75,13 @@ class Desk:
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[Desk]:
+def prepared(folder: Path, *, site: str = SITE) -> Iterator[Desk]:
     """Prepare a folder, and make it and the emulator what snippets find: the current folder, and Google."""
     emulator = Emulator(clock=Clock.running())
     with serve(emulator, grpc=True) as served, pytest.MonkeyPatch.context() as patched:
         desk = Desk(folder=folder, emulator=emulator, grant="")
-        desk.write_client_secret("client_secret.json", [f"{SITE}/grants/callback/{name}" for name in CLIENTS])
-        clients = (_CLIENT.format(name=name, site=SITE, scope=scope) for name, scope in CLIENTS.items())
+        desk.write_client_secret("client_secret.json", [f"{site}/grants/callback/{name}" for name in CLIENTS])
+        clients = (_CLIENT.format(name=name, site=site, scope=scope) for name, scope in CLIENTS.items())
         (folder / "grantkeeper.toml").write_text(_TOP.format(emulator=served.url) + "".join(clients))
         new_key_file(folder / "grantkeeper.key")
         store = SqlStore(f"sqlite:///{folder / 'grantkeeper.sqlite3'}")
