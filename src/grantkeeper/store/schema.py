@@ -49,19 +49,29 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision, in one transaction, and give the database its id.
 
     Raises:
-        Misconfigured: the schema is newer than this code.
+        Misconfigured: the schema is newer than this code, or tables of these names are there without a revision.
     """
-    from alembic import command
+    from alembic import command  # 0.4 s to import, and needed only here
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with _ALEMBIC, engine.begin() as connection:
-        found = revision(connection)
-        if found and found not in tables.REVISIONS:
-            check(connection)
+        _check_way_is_free(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if connection.execute(select(tables.installation.c.one)).first() is None:
             values = {"one": 1, "id": secrets.token_hex(16), "epoch": 1}
             connection.execute(insert(tables.installation).values(values))
+
+
+def _check_way_is_free(connection: Connection) -> None:
+    there = set(inspect(connection).get_table_names())  # one query: another process may be making them right now
+    if tables.VERSION_TABLE in there:
+        if revision(connection) not in {"", *tables.REVISIONS}:
+            check(connection)
+        return
+    strays = sorted(there & set(tables.metadata.tables))
+    if strays:
+        said = f"The database has tables without a revision: {', '.join(strays)}."
+        raise Misconfigured(said, advice="Restore the database whole, or rename them.")
