@@ -1,0 +1,174 @@
+"""Many threads, many processes, forks: one winner, nothing lost, nothing shared that must not be."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from multiprocessing import get_context
+
+import pytest
+
+from grantkeeper.errors import Conflict, DatabaseUnavailable
+from grantkeeper.store import SqlStore
+from store.made import NOW, flow_row, grant_row, saved
+
+THREADS, PROCESSES, ROUNDS = 50, 4, 20
+
+
+def together(count: int, work: Callable[[int], bool]) -> list[bool]:
+    """Return what `work` answers in each of `count` threads that begin at the same moment."""
+    start = threading.Barrier(count)
+
+    def begin(number: int) -> bool:
+        start.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(begin, range(count)))
+
+
+def inserted(store: SqlStore, number: int) -> bool:
+    """Return whether the grant with this id got the place."""
+    try:
+        store.insert_grant(grant_row(id=f"g{number}"))
+    except Conflict:
+        return False
+    return True
+
+
+def incremented(store: SqlStore) -> bool:
+    """Save the grant once, however often somebody else saves first."""
+    while True:
+        row = store.grant("g1")
+        assert row is not None
+        try:
+            store.save_grant(saved(row), expected_version=row.grant.version)
+        except Conflict:
+            continue
+        return True
+
+
+def _consume_in_process(url: str) -> list[bool]:
+    with closing(SqlStore(url)) as store:
+        return [store.consume_flow(f"{number:064}", at=NOW) for number in range(ROUNDS)]
+
+
+def _increment_in_process(url: str) -> int:
+    with closing(SqlStore(url)) as store:
+        return sum(incremented(store) for _ in range(ROUNDS))
+
+
+def test_of_fifty_threads_one_consumes_a_flow(store: SqlStore) -> None:
+    """O-04: one winner, whoever is first; the others are told."""
+    store.add_flow(flow_row())
+    won = together(THREADS, lambda _number: store.consume_flow(flow_row().state_hash, at=NOW))
+    assert sum(won) == 1
+
+
+def test_of_four_processes_one_consumes_each_flow(store: SqlStore, database_url: str) -> None:
+    """O-04: across processes too, with no error but the answer False."""
+    for number in range(ROUNDS):
+        store.add_flow(flow_row(state_hash=f"{number:064}"))
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
+        answers = list(processes.map(_consume_in_process, [database_url] * PROCESSES))
+    assert [sum(winners) for winners in zip(*answers, strict=True)] == [1] * ROUNDS
+
+
+def test_of_twenty_threads_one_inserts_a_person(store: SqlStore) -> None:
+    """Two browsers of one person that finish at once make one grant."""
+    assert sum(together(20, lambda number: inserted(store, number))) == 1
+    assert len(store.grants()) == 1
+
+
+def test_no_save_is_lost(store: SqlStore, database_url: str) -> None:
+    """R-03, R-06: every save of every process is there, one version each, and nobody sees a locked database."""
+    store.insert_grant(grant_row())
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
+        assert sum(processes.map(_increment_in_process, [database_url] * PROCESSES)) == PROCESSES * ROUNDS
+    final = store.grant("g1")
+    assert final is not None
+    assert final.grant.version == 1 + PROCESSES * ROUNDS
+
+
+def test_readers_see_whole_rows_while_writers_write(store: SqlStore) -> None:
+    """A read never mixes two versions, and never fails because somebody writes."""
+    store.insert_grant(grant_row())
+    done = threading.Event()
+
+    def read(_number: int) -> bool:
+        while not done.is_set():
+            row = store.grant("g1")
+            assert row is not None
+            assert row.generation == row.grant.version
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        readers = [threads.submit(read, number) for number in range(3)]
+        writers = [threads.submit(incremented, store) for _ in range(ROUNDS)]
+        assert all(writer.result() for writer in writers)
+        done.set()
+        assert all(reader.result() for reader in readers)
+
+
+def test_more_threads_than_connections_wait_their_turn(store: SqlStore) -> None:
+    """R-49: fifty threads share fifteen connections and all get their answer."""
+    store.insert_grant(grant_row())
+    assert all(together(THREADS, lambda _number: store.grant("g1") == grant_row() and store.grants() != []))
+
+
+def test_when_no_connection_is_free_it_is_said(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-49: the queue has a deadline; then it is DatabaseUnavailable."""
+    store.insert_grant(grant_row())
+    pool = store._engine.pool
+    monkeypatch.setattr(pool, "_timeout", 0.05)
+    busy = [store._engine.connect() for _ in range(15)]
+    for use in (
+        store.grants,
+        lambda: store.grant("g1"),
+        lambda: store.save_grant(saved(grant_row()), expected_version=1),
+    ):
+        with pytest.raises(DatabaseUnavailable, match="in use"):
+            use()
+    for connection in busy:
+        connection.close()
+    assert store.grants() == [grant_row()]
+
+
+def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
+    """R-67: parent and child go on working; the child closes nothing of the parent's, not even at its end."""
+    store.insert_grant(grant_row())
+    with store._writing.begin() as parents:
+        parents.exec_driver_sql("UPDATE grantkeeper_grant SET email = 'by the parent'")
+        child = os.fork()
+        if child == 0:
+            _use_as_child(store)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    found = store.grant("g1")
+    assert found is not None
+    assert found.grant.email == "by the parent"
+    assert incremented(store)
+
+
+def _use_as_child(store: SqlStore) -> None:
+    try:
+        ok = store.grant("g1") == grant_row() and store.grants() == [grant_row()]
+        store.close()
+    finally:
+        os._exit(0 if ok else 1)
+
+
+def test_a_forked_child_writes_as_well(store: SqlStore) -> None:
+    """R-67: as under a server that forks its workers after start."""
+    store.insert_grant(grant_row())
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if incremented(store) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert incremented(store)
+    final = store.grant("g1")
+    assert final is not None
+    assert final.grant.version == 5
