@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BUSINESS: Final = "Fjord Media"
 
+_NO_PROXY: Final = ("no_proxy", "NO_PROXY")
 _CONFIG: Final = """\
 # What `grantkeeper demo` runs on. Beside the emulator line, this is what you would write for Google.
 database = "sqlite:///grantkeeper.sqlite3"
@@ -98,9 +100,9 @@ class Stage:
 def set_stage(home: Path, *, port: int) -> Iterator[Stage]:
     """Make the files in `home`, start the emulator, open the keeper; end all of it when the block is left."""
     url = f"http://127.0.0.1:{port}"
-    _environment(home)
     emulator = Emulator()
     with ExitStack() as stack:
+        stack.enter_context(_environment(home))
         serving = stack.enter_context(serve(emulator, grpc=True))
         settings = _settings(home, emulator, url)
         store = SqlStore(settings.database)
@@ -112,8 +114,9 @@ def set_stage(home: Path, *, port: int) -> Iterator[Stage]:
             transport=HttpTransport(),
             now=emulator.clock.now,
         )
-        stack.callback(keeper.close)
-        yield Stage(url=url, emulator=emulator, serving=serving, keeper=keeper, web=AsyncKeeper(keeper))
+        web = AsyncKeeper(keeper)
+        stack.callback(lambda: asyncio.run(web.close()))
+        yield Stage(url=url, emulator=emulator, serving=serving, keeper=keeper, web=web)
 
 
 def _settings(home: Path, emulator: Emulator, url: str) -> Settings:
@@ -128,13 +131,20 @@ def _settings(home: Path, emulator: Emulator, url: str) -> Settings:
     return Settings.load(file, environ={})
 
 
-def _environment(home: Path) -> None:
+@contextmanager
+def _environment(home: Path) -> Iterator[None]:
     """Make gRPC trust the emulator, and keep proxies out of a conversation inside this machine.
 
     gRPC reads the variable once, when it starts; a value that is there already is for other calls than the demo's.
     """
     file = home / "emulator-ca.pem"
     file.write_bytes(authority())
-    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(file)
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
+    local = {name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost"))) for name in _NO_PROXY}
+    changes = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(file), **local}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
