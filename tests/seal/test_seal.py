@@ -61,6 +61,19 @@ def test_places_are_never_confused(one: SealContext, other: SealContext) -> None
             ring.open(sealed, other)
 
 
+def test_names_that_run_together_are_told_apart(ring: KeyRing) -> None:
+    """V-02: however a run of characters is cut into names, each cut is a place of its own."""
+    cuts = itertools.combinations_with_replacement(range(4), 3)
+    places = [
+        SealContext(installation="111"[:a], table="111"[a:b], row="111"[b:c], column="111"[c:], generation=1)
+        for a, b, c in cuts
+    ]
+    assert len(set(places)) == 20
+    for here, there in itertools.permutations(places, 2):
+        with pytest.raises(SealBroken):
+            ring.open(ring.seal(PLAINTEXT, here), there)
+
+
 def test_all_pairs_of_swaps_are_detected(ring: KeyRing) -> None:
     """V-02: rows, columns, tables, installations: every ciphertext put in every other's place is refused."""
     members = {

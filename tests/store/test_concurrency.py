@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
+from typing import Any
 
 import pytest
 
@@ -137,37 +138,58 @@ def test_when_no_connection_is_free_it_is_said(store: SqlStore, monkeypatch: pyt
     assert store.grants() == [grant_row()]
 
 
+def driver_connection(store: SqlStore) -> Any:
+    """Return the driver's connection that the pool hands out next."""
+    with store._engine.connect() as connection:
+        return connection.connection.driver_connection
+
+
+def in_child(work: Callable[[], bool]) -> bool:
+    """Return what `work` answers in a forked child, which ends without any clean-up."""
+    child = os.fork()
+    if child == 0:
+        try:
+            answer = work()
+        except BaseException:  # noqa: BLE001 - nothing may get out of the child
+            answer = False
+        os._exit(0 if answer else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
-    """R-67: parent and child go on working; the child closes nothing of the parent's, not even at its end."""
+    """R-67: the child neither uses nor closes what it inherited; the parent's connections go on working."""
+    store.insert_grant(grant_row())
+    assert store.grant("g1") == grant_row()
+    pooled, kept = driver_connection(store), store._grant_reader._kept[0].driver_connection
+    assert kept is not None
+
+    def use() -> bool:
+        others = driver_connection(store) is not pooled and not store._grant_reader._kept
+        found = store.grant("g1") == grant_row() and store.grants() == [grant_row()]
+        store.close()
+        return others and found
+
+    assert in_child(use)
+    for connection in (pooled, kept):
+        assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_fork_in_the_middle_of_a_transaction_does_not_end_it(store: SqlStore) -> None:
+    """R-67: closing an inherited connection would roll back, in the parent's name, what the parent is writing."""
     store.insert_grant(grant_row())
     with store._writing.begin() as parents:
         parents.exec_driver_sql("UPDATE grantkeeper_grant SET email = 'by the parent'")
-        child = os.fork()
-        if child == 0:
-            _use_as_child(store)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert in_child(lambda: store.grant("g1") == grant_row())
     found = store.grant("g1")
     assert found is not None
     assert found.grant.email == "by the parent"
-    assert incremented(store)
-
-
-def _use_as_child(store: SqlStore) -> None:
-    try:
-        ok = store.grant("g1") == grant_row() and store.grants() == [grant_row()]
-        store.close()
-    finally:
-        os._exit(0 if ok else 1)
 
 
 def test_a_forked_child_writes_as_well(store: SqlStore) -> None:
     """R-67: as under a server that forks its workers after start."""
     store.insert_grant(grant_row())
     for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if incremented(store) else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert in_child(lambda: incremented(store))
     assert incremented(store)
     final = store.grant("g1")
     assert final is not None
