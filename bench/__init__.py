@@ -1,0 +1,1 @@
+"""How fast grantkeeper hands out tokens, beside the bare parts and beside what others do for the same work."""

@@ -1,0 +1,117 @@
+"""Run all of it once and print ratios: `make bench`, or `make bench ARGS=--quick` to see that it works."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+import statistics
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from . import imports, ours, peers
+from .databases import Filled, fill, places, running_postgresql
+from .measure import ratio, rounds, table
+
+_PACKAGES = (
+    "grantkeeper",
+    "sqlalchemy",
+    "psycopg",
+    "cryptography",
+    "google-auth",
+    "social-auth-app-django",
+    "django-allauth",
+    "Flask-Dance",
+    "Django",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured."""
+
+    sizes: tuple[int, ...]
+    rounds: int
+    hot_calls: int
+    cold_calls: int
+    starts: int
+
+
+FULL = Plan(sizes=(1_000, 100_000), rounds=15, hot_calls=100_000, cold_calls=500, starts=15)
+QUICK = Plan(sizes=(100,), rounds=2, hot_calls=1_000, cold_calls=50, starts=2)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small and short: to see that it works")
+    plan = QUICK if parser.parse_args().quick else FULL
+    _tell(plan)
+    with tempfile.TemporaryDirectory(prefix="grantkeeper-bench-") as folder, running_postgresql() as server:
+        found = list(places(Path(folder), server, plan.sizes))
+        peers.settle(found)
+        aims: list[str] = []
+        for number, place in enumerate(found):
+            filled = fill(place)
+            if number == 0:
+                aims += _hot(filled, plan)
+            aims += _database(filled, plan)
+            filled.store.close()
+    aims += _starts(plan)
+    print("\nAims\n  " + "\n  ".join(aims))
+
+
+def _tell(plan: Plan) -> None:
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
+    print(", ".join(f"{name} {version(name)}" for name in _PACKAGES))
+    print(
+        f"\nMeasured in {plan.rounds} rounds; in each, every contender does the same calls, in an order drawn by chance:"
+        f"\n{plan.hot_calls:,} in memory, {plan.cold_calls:,} on grants drawn by chance from the database."
+        "\nShown are the median time of a call, and the median of the rounds' own ratios with the lowest and the highest."
+        "\nCPU is that of this process; a PostgreSQL server's comes on top. The databases fit into memory, garbage"
+        "\ncollection is off while the clock runs, one round to warm up is not counted. Nobody refreshes a token."
+    )
+
+
+def _hot(filled: Filled, plan: Plan) -> list[str]:
+    timings = rounds(ours.hot(filled), count=plan.rounds, size=1, calls=plan.hot_calls)
+    print(f"\nA token that is in memory\n{table(timings, ours.DICTIONARY)}")
+    times = ratio(timings, ours.HOT, ours.DICTIONARY)
+    return [_aim(times <= 10, f"hot token within 10 times a dictionary hit with an expiry check: {times:.1f} times")]
+
+
+def _database(filled: Filled, plan: Plan) -> list[str]:
+    ring = [*ours.cold(filled), *peers.peers(filled)]
+    timings = rounds(ring, count=plan.rounds, size=filled.place.size, calls=plan.cold_calls)
+    title = f"{filled.place.kind}, {filled.place.size:,} grants"
+    print(f"\nA token that is in the database: {title}\n{table(timings, ours.BARE)}")
+    cold = ratio(timings, ours.COLD, ours.BARE)
+    nearest = min(peers.STORES, key=lambda each: ratio(timings, each, ours.HOT))
+    times = ratio(timings, nearest, ours.HOT)
+    return [
+        _aim(
+            cold <= 2, f"{title}: cold token within 2 times the bare driver's read and AES-GCM open: {cold:.2f} times"
+        ),
+        _aim(
+            times >= 100,
+            f"{title}: hot token 100 times faster than every peer that stores: {times:,.0f} times ({nearest})",
+        ),
+    ]
+
+
+def _starts(plan: Plan) -> list[str]:
+    timings = imports.starts(plan.starts)
+    print(f"\nStarting\n{table(timings, imports.PYTHON)}")
+    seconds = statistics.median(timings[imports.HELP].wall)
+    return [_aim(seconds <= 0.3, f"the command line's help within 0.3 s: {seconds:.2f} s")]
+
+
+def _aim(reached: bool, text: str) -> str:
+    return f"{'reached    ' if reached else 'NOT reached'}  {text}"
+
+
+if __name__ == "__main__":
+    main()
