@@ -189,10 +189,13 @@ def _load(snippet: Snippet, desk: Desk) -> None:
         return
     top = {"database": "sqlite:///x.sqlite3", "key_file": "page.key"}
     lines = [f'{name} = "{value}"' for name, value in top.items() if name not in written]
+    redirect_uris: dict[str, list[str]] = {}
     for client in written.get("clients", {}).values():
         names = client["client_secret_file"]
         for name in [names] if isinstance(names, str) else names:
-            desk.write_client_secret(name, [client["redirect_uri"]], emulated="emulator" in written)
+            redirect_uris.setdefault(name, []).append(client["redirect_uri"])
+    for name, uris in redirect_uris.items():
+        desk.write_client_secret(name, uris, emulated="emulator" in written)
     key_file = desk.folder / written.get("key_file", "page.key")
     if not key_file.exists():
         new_key_file(key_file)
