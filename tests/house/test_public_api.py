@@ -68,8 +68,8 @@ def loose(name: str, thing: object) -> list[str]:
 
 def undocumented(name: str, thing: object) -> list[str]:
     """Return what of a public thing has no docstring."""
-    everything = [(name, thing), *_callables(name, thing)]
-    return [where for where, each in everything if _wants_docstring(each) and not (each.__doc__ or "").strip()]
+    everything = {name: thing, **dict(_callables(name, thing))}
+    return [where for where, each in everything.items() if _wants_docstring(each) and not (each.__doc__ or "").strip()]
 
 
 def _wants_docstring(thing: object) -> bool:
