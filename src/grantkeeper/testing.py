@@ -5,8 +5,8 @@
 
     # test_reports.py
     def test_a_report_says_who_has_to_consent_again(keeper, emulator, connect):
-        grant = connect("acme", "anna@nordwind.example")
-        emulator.revoke("anna@nordwind.example")
+        grant = connect("acme", "ida@nordwind-outdoor.example")
+        emulator.revoke("ida@nordwind-outdoor.example")
         emulator.clock.advance(timedelta(hours=2))
         ...
 
