@@ -8,8 +8,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 Work = Callable[[], object]
+By = Literal["wall", "cpu"]
+"""Work that is done in this process is compared by its CPU time, which other programs on the machine disturb less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +31,10 @@ class Timing:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def ratios(self, reference: Timing) -> list[float]:
-        """Return how many times as long as the reference each round took, by the wall."""
-        return [mine / its for mine, its in zip(self.wall, reference.wall, strict=True)]
+    def ratios(self, reference: Timing, by: By) -> list[float]:
+        """Return how many times as long as the reference each round took."""
+        mine, its = (self.wall, reference.wall) if by == "wall" else (self.cpu, reference.cpu)
+        return [one / other for one, other in zip(mine, its, strict=True)]
 
 
 def rounds(contenders: Sequence[Contender], *, count: int, size: int, calls: int) -> dict[str, Timing]:
@@ -72,20 +76,20 @@ def each_of(call: Callable[[int], object]) -> Callable[[Sequence[int]], Work]:
     return prepare
 
 
-def table(timings: dict[str, Timing], reference: str) -> str:
+def table(timings: dict[str, Timing], reference: str, by: By) -> str:
     """Lay timings out: medians, and the ratio to the reference as the median and range of the rounds' own ratios."""
-    lines = [f"  {'':48} {'wall':>10} {'CPU':>10}   ratio (lowest to highest round)"]
+    lines = [f"  {'':48} {'wall':>10} {'CPU':>10}   ratio by {by} (lowest to highest round)"]
     for timing in timings.values():
-        ratios = timing.ratios(timings[reference])
+        ratios = timing.ratios(timings[reference], by)
         spread = f"{_number(statistics.median(ratios))} ({_number(min(ratios))} to {_number(max(ratios))})"
         wall, cpu = statistics.median(timing.wall), statistics.median(timing.cpu)
         lines.append(f"  {timing.name:48} {_time(wall):>10} {_time(cpu):>10}   {spread}")
     return "\n".join(lines)
 
 
-def ratio(timings: dict[str, Timing], name: str, reference: str) -> float:
+def ratio(timings: dict[str, Timing], name: str, reference: str, by: By) -> float:
     """Return the median of the rounds' ratios."""
-    return statistics.median(timings[name].ratios(timings[reference]))
+    return statistics.median(timings[name].ratios(timings[reference], by))
 
 
 def _number(value: float) -> str:
