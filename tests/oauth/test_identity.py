@@ -145,7 +145,7 @@ def test_claims_that_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_without_a_nonce_none_is_looked_for() -> None:
-    """OIDF nonce-unless-code-flow; O-56: a refresh's id_token has none."""
+    """OIDF nonce-unless-code-flow: who asked without a nonce gets an id_token without one (Core 3.1.3.7 step 11)."""
     token = sign(HEADER, changed(CLAIMS, {"nonce": ...}), RSA)
     assert validate(token, nonce=None).subject == CLAIMS["sub"]
 

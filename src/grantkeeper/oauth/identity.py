@@ -20,7 +20,7 @@ from ..model import OAuthClient, Provider, Secret
 from ..strictjson import read_strict_object
 from .keys import ASYMMETRIC, PublicKey, candidates, jwks_answer, jwks_request
 
-__all__ = ["IdTokenInvalid", "Identity", "id_token_identity", "jwks_answer", "jwks_request"]
+__all__ = ["IdTokenInvalid", "Identity", "id_token_identity", "jwks_answer", "jwks_request", "same_identity"]
 
 MAX_ID_TOKEN_LENGTH: Final = 16 * 1024
 """Google's have about 1.2 kB (RFC 8725 3.11 asks for a limit)."""
@@ -108,6 +108,30 @@ def id_token_identity(
         hosted_domain=_text(claims, "hd"),
         name=_text(claims, "name"),
     )
+
+
+def same_identity(id_token: Secret, *, issuer: str, subject: str, client: OAuthClient) -> bool:
+    """Tell whether an id_token that came with a refresh is about the grant's person and for this client; never raises.
+
+    (`issuer`, `subject`) is the grant's. iss, sub and aud have to be the same as before (OpenID Connect Core 12.2); the
+    issuer may use any of its names. A nonce and the times say nothing about who it is. The signature is not looked at:
+    it came from the token endpoint itself over TLS (Core 3.1.3.7 step 6). So this decides nothing but whether to go on.
+    """
+    claims = _segment(id_token, 1) if _segment(id_token, 0) is not None else None
+    if claims is None:
+        return False
+    names = (client.provider.issuer, *client.provider.issuer_aliases)
+    same_person = issuer in names and claims.get("iss") in names and claims.get("sub") == subject
+    return same_person and _is_for(claims, client.client_id)
+
+
+def _is_for(claims: Claims, client_id: str) -> bool:
+    """Core 3.1.3.7 steps 3 to 5: among several audiences, azp has to say that it was issued to this one."""
+    audience = claims.get("aud")
+    if not isinstance(audience, list):
+        return audience == client_id and claims.get("azp", client_id) == client_id
+    default = client_id if len(audience) == 1 else None
+    return client_id in audience and claims.get("azp", default) == client_id
 
 
 def _text(claims: Claims, name: str) -> str:
