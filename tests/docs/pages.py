@@ -13,7 +13,7 @@ SHOWN = frozenset({"text", "http", "html", "diff", "mermaid"})
 """Languages of snippets that are there to be read: there is nothing to run."""
 
 _FENCE = re.compile(
-    r"^(?:<!-- (?P<aside>test|not run:) ?(?P<said>.*?)-->\n+)?"
+    r"^(?:<!-- (?P<aside>test|not run:) ?(?P<said>(?:(?!-->).)*)-->\n+)?"
     r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<body>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )

@@ -210,6 +210,14 @@ def _made_up(text: str) -> Page:
     return Page(path=Path("docs/made-up.md"), text=text)
 
 
+def test_a_comment_hides_no_snippet_below_it() -> None:
+    """A hidden test and what stands between it and the next one are told apart."""
+    made_up = _made_up("<!-- test\na = 1\n-->\n# A\n```python\na\n```\n<!-- test\nb = 1\n-->\n```python\nb\n```\n")
+
+    assert [each.body for each in made_up.snippets()] == ["a = 1\n", "a\n", "b = 1\n", "b\n"]
+    assert made_up.anchors() == {"a"}
+
+
 def test_python_that_does_not_work_would_be_found(desk: Desk) -> None:
     """A snippet sees what the ones before it defined, and fails on its own line."""
     made_up = _made_up("```python\na = 1\n```\n\n<!-- test\nassert a == 1\n-->\n\n```python\nassert a == 2\n```\n")
