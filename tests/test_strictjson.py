@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantkeeper.strictjson import read_object, read_strict_object
+from grantkeeper.strictjson import read_object, read_strict_object, repeated
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -66,3 +67,35 @@ def test_numbers_that_are_none_are_told(word: str) -> None:
     assert isinstance(value, float)
     assert not math.isfinite(value)
     assert read_strict_object(f'{{"a":{word}}}') is None
+
+
+class Counted(str):
+    """A name that counts how often it is compared with another."""
+
+    __slots__ = ()
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_repeated_names_are_found_in_linear_time() -> None:
+    """R-34: each name is compared a few times, not with every other one."""
+    names = [Counted(number) for number in (*range(2000), 7)]
+    Counted.comparisons = 0
+    assert repeated(names) == {"7"}
+    assert Counted.comparisons < 4 * len(names)
+
+
+def test_an_object_of_a_hundred_thousand_names_is_read_at_once() -> None:
+    """R-34: 1 MiB, the most that is read of an answer, takes a tenth of a second; by comparing all pairs, minutes."""
+    names = [f"{number:05}" for number in range(95_000)]
+    body = "{" + ",".join(f'"{name}":1' for name in (*names, names[0])) + "}"
+    began = time.process_time()
+    found = read_object(body)
+    assert time.process_time() - began < 10
+    assert found is not None
+    assert found.doubled == {names[0]}

@@ -6,6 +6,8 @@ Standard library only. Peers of a layer do not import each other, and several of
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -42,8 +44,7 @@ def read_object(body: bytes | str) -> JsonObject | None:
     def pairs(items: list[tuple[str, object]]) -> _Object:
         made = _Object(items)
         if len(made) != len(items):
-            names = [name for name, _ in items]
-            made.doubled = frozenset(name for name in names if names.count(name) > 1)
+            made.doubled = repeated(name for name, _ in items)
             oddities.append("doubled")
         return made
 
@@ -54,6 +55,11 @@ def read_object(body: bytes | str) -> JsonObject | None:
     if not isinstance(value, _Object):
         return None
     return JsonObject(members=dict(value), doubled=value.doubled, odd=bool(oddities))
+
+
+def repeated(names: Iterable[str]) -> frozenset[str]:
+    """Return the names that come more than once, in linear time: whoever answers chooses how many there are."""
+    return frozenset(name for name, times in Counter(names).items() if times > 1)
 
 
 def read_strict_object(body: bytes | str) -> dict[str, object] | None:

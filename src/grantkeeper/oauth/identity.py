@@ -28,6 +28,8 @@ CLOCK_SKEW: Final = timedelta(seconds=60)
 """How far two clocks may disagree. Google's own library takes 0 and refuses tokens as "used too early"."""
 MAX_AGE: Final = timedelta(hours=1)
 """An id_token is made for the answer that carries it, so an older one is another one (OIDF: iat-is-week-in-past)."""
+MAX_EMAIL_LENGTH: Final = 254
+"""The longest address that mail can be sent to (RFC 5321 4.5.3.1.3: 256 with its brackets)."""
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SUBJECT: Final = re.compile(r"[\x20-\x7e]{1,255}")  # OpenID Connect Core 2: at most 255 ASCII characters
@@ -52,7 +54,8 @@ class IdTokenInvalid(BadCallback):
 class Identity:
     """The person who consented. (issuer, subject) is who it is, case-sensitive; the rest is for people to read.
 
-    `issuer` is the provider's, whatever alias the id_token carried. `hosted_domain` is "" for a consumer's account.
+    `issuer` is the provider's, whatever alias the id_token carried. `email` is "" when the id_token has none, or one
+    that cannot be shown and stored as it is; `hosted_domain` too, and for a consumer's account. `name` is cleaned.
     """
 
     issuer: str
@@ -103,10 +106,10 @@ def id_token_identity(
     return Identity(
         issuer=client.provider.issuer,
         subject=subject,
-        email=_text(claims, "email"),
+        email=_exact(claims, "email"),
         email_verified=claims.get("email_verified") in (True, "true"),  # some providers write the string
-        hosted_domain=_text(claims, "hd"),
-        name=_text(claims, "name"),
+        hosted_domain=_exact(claims, "hd"),
+        name=printable(_text(claims, "name"), MAX_EMAIL_LENGTH),
     )
 
 
@@ -134,9 +137,15 @@ def _is_for(claims: Claims, client_id: str) -> bool:
     return client_id in audience and claims.get("azp", default) == client_id
 
 
+def _exact(claims: Claims, name: str) -> str:
+    """Return a text that is shown, compared and stored just as it came; "" when it is none of that kind."""
+    value = _text(claims, name)
+    return value if printable(value, MAX_EMAIL_LENGTH) == value else ""
+
+
 def _text(claims: Claims, name: str) -> str:
     value = claims.get(name)
-    return printable(value, 254) if isinstance(value, str) else ""  # RFC 5321: the longest address has 254
+    return value if isinstance(value, str) else ""
 
 
 def _segment(id_token: Secret, index: int) -> dict[str, object] | None:

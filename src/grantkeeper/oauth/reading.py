@@ -8,19 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Final
 from urllib.parse import parse_qsl
 
 from ..errors import ProviderWords
 from ..model import Response, Secret
-from ..strictjson import read_object
+from ..strictjson import read_object, repeated
 
 MAX_TOKEN_LENGTH: Final = 16 * 1024
 """Longer than any token may be: Google's access tokens have at most 2048 bytes, and headers end at 8 to 16 kB."""
+MAX_SCOPE_LENGTH: Final = 500
+"""Google's longest have about 90 characters; a scope is a name, or a URL that names."""
+MAX_SCOPES: Final = 500
+"""More than anybody grants: an answer of 1 MiB must not become a row of 1 MiB that is read for every token."""
 MAX_RETRY_AFTER: Final = timedelta(hours=1)
 """A provider that asks for more is asked again after this; a typing error there must not stop us for years."""
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")  # VSCHAR without the space: RFC 6749 A.12, A.17; also no header injection
+_SCOPE: Final = re.compile(rf"[\x21\x23-\x5b\x5d-\x7e]{{1,{MAX_SCOPE_LENGTH}}}")  # scope-token: RFC 6749 A.4
+_BETWEEN_SCOPES: Final = re.compile(r"[ ,\t\r\n]+")
 _FORM_NAMES: Final = frozenset({"access_token", "refresh_token", "error"})
 
 
@@ -48,10 +55,10 @@ def _form(body: bytes) -> Members | None:
         pairs = parse_qsl(body.decode("ascii").strip(), keep_blank_values=True, strict_parsing=True, max_num_fields=64)
     except ValueError:
         return None
-    names = [name for name, _ in pairs]
-    if not _FORM_NAMES.intersection(names):
+    values = dict(pairs)
+    if not _FORM_NAMES & values.keys():
         return None
-    return Members(values=dict(pairs), doubled=frozenset(name for name in names if names.count(name) > 1))
+    return Members(values=values, doubled=repeated(name for name, _ in pairs))
 
 
 def words(found: Members) -> ProviderWords | None:
@@ -113,13 +120,15 @@ def scopes(value: object) -> frozenset[str] | None:
     """Return the granted scopes, or None when the answer does not say: then they are as asked (RFC 6749 5.1).
 
     Separated by spaces (RFC 6749 3.3) or, as several platforms do, by commas or as a JSON array. An empty string says
-    nothing: RFC 6749 A.4 does not allow one, and reading it as "nothing was granted" would stop working grants.
+    nothing: RFC 6749 A.4 does not allow one, and reading it as "nothing was granted" would stop working grants. What
+    is no scope-token, or too long, or one too many is left out: nobody asked for it, and some of it cannot be stored.
     """
     if isinstance(value, list):
         value = " ".join(item for item in value if isinstance(item, str))
     if not isinstance(value, str):
         return None
-    return frozenset(value.replace(",", " ").split()) or None
+    found = dict.fromkeys(name for name in _BETWEEN_SCOPES.split(value) if _SCOPE.fullmatch(name))
+    return frozenset(islice(found, MAX_SCOPES)) or None
 
 
 def seconds(value: object) -> float | None:
