@@ -16,6 +16,7 @@ import functools
 import html
 import json
 import logging
+import os
 import re
 import subprocess
 import threading
@@ -148,7 +149,8 @@ class Aviary:
 
 def _with_siblings(path: Path) -> list[Path]:
     """Return the files of a SQLite database that exist: itself, its journal and its write-ahead log."""
-    return [each for each in (path, Path(f"{path}-journal"), Path(f"{path}-wal")) if each.is_file()]
+    files = (path, Path(f"{path}-journal"), Path(f"{path}-wal"))
+    return [each for each in files if os.path.isfile(each)]  # noqa: PTH113 - Path's raises for a name that cannot be
 
 
 AVIARY = Aviary()

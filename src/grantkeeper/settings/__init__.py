@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .clients import oauth_clients
-from .document import CONFIG_NAME, Document, read_document
+from .document import CONFIG_NAME, Document, Unshown, read_document
 from .key_file import new_key_file
 from .keys import read_keys
 
@@ -48,7 +48,8 @@ class Settings:
         Raises:
             Misconfigured: naming the file, the key and what to do.
         """
-        document = read_document(path, os.environ if environ is None else environ)
+        environ = Unshown(os.environ if environ is None else environ)
+        document = read_document(path, environ)
         return cls(
             file=document.file,
             database=document.database,

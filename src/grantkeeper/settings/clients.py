@@ -10,7 +10,7 @@ from grantkeeper.model import OAuthClient
 from grantkeeper.providers import google
 from grantkeeper.providers.google_client_secrets import parse_client_secret_json
 
-from .document import read_bytes
+from .document import forgetful, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,17 +30,18 @@ def oauth_clients(document: Document) -> tuple[OAuthClient, ...]:
     Raises:
         Misconfigured: a name, a provider, a scope, a redirect URI or a client_secret.json is not usable.
     """
-    clients = tuple(oauth_client(document, name, table) for name, table in document.clients.items())
-    _refuse_shared_redirects(document, clients)
-    return clients
+    try:
+        clients = tuple(_oauth_client(document, name, table) for name, table in document.clients.items())
+        _refuse_shared_redirects(document, clients)
+    except Misconfigured as error:
+        problem = forgetful(error)
+    else:
+        return clients
+    raise problem
 
 
-def oauth_client(document: Document, name: str, table: ClientTable) -> OAuthClient:
-    """Return one OAuthClient, its client_secret.json read and compared with the table.
-
-    Raises:
-        Misconfigured: as `oauth_clients`.
-    """
+def _oauth_client(document: Document, name: str, table: ClientTable) -> OAuthClient:
+    """Return one OAuthClient, its client_secret.json read and compared with the table."""
     place = f"clients.{name}"
     if not _NAME.fullmatch(name):
         raise document.wrong(place, "is not a usable name", "Use 1 to 64 of a-z, 0-9 and -.")
@@ -86,7 +87,7 @@ def _parsed(document: Document, place: str, table: ClientTable, provider: Provid
     emulated = f"Run `grantkeeper emulator --write-client-secret {files[0]}`."
     advice = emulated if document.emulator else "Google Cloud gives it: Google Auth Platform, Clients, your client."
     for written in files:
-        file = document.path(written)
+        file = document.path(written, key=key)
         content = read_bytes(file, key=f"{document.file}: {key}", advice=advice)
         try:
             parsed.append(parse_client_secret_json(content, redirect_uri=table.redirect_uri, provider=provider))

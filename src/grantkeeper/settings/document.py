@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from grantkeeper.errors import Misconfigured, printable
+from grantkeeper.providers.urls import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 CONFIG_NAME: Final = "grantkeeper.toml"
 MAX_FILE: Final = 256 * 1024
 """Far beyond any honest configuration, key or client_secret.json; keeps a wrong path (a device, a dump) harmless."""
+_UNUSABLE: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and bytes of another encoding than UTF-8 as an environment variable brings them (PEP 383)."""
 _DATABASES: Final = ("sqlite", "postgresql", "postgres")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
@@ -60,9 +63,9 @@ class Document:
     ca_file: Path | None
     clients: Mapping[str, ClientTable]
 
-    def path(self, written: str) -> Path:
-        """Return a path as written, relative to the file's folder."""
-        return self.file.parent / Path(written).expanduser()
+    def path(self, written: str, *, key: str = "client_secret_file") -> Path:
+        """Return a path as written, relative to the file's folder; raises Misconfigured when there can be none."""
+        return _Setting(value=written, place=f"{self.file}: {printable(key)}").path(self.file.parent)
 
     def wrong(self, key: str, what: str, advice: str = "") -> Misconfigured:
         """Return the error that names this file and the key in it."""
@@ -79,8 +82,21 @@ class _Setting:
     def wrong(self, what: str, advice: str) -> Misconfigured:
         return Misconfigured(f"{self.place}: {what}.", advice=advice)
 
+    def path(self, folder: Path) -> Path:
+        """Return the value as a path relative to `folder`.
 
-class _Unshown(UserDict[str, str]):
+        Raises:
+            Misconfigured: it holds a NUL, or its ~ stands for nobody's home.
+        """
+        if "\0" in self.value:
+            raise self.wrong("holds a character that no path has (NUL)", "Write the path of a file.")
+        try:
+            return folder / Path(self.value).expanduser()
+        except RuntimeError:
+            raise self.wrong("begins with the home of nobody known here (~)", "Write the whole path.") from None
+
+
+class Unshown(UserDict[str, str]):
     """An environment that does not print."""
 
     def __repr__(self) -> str:
@@ -92,14 +108,41 @@ def wrong(file: Path, key: str, what: str, advice: str = "") -> Misconfigured:
     return Misconfigured(f"{file}: {printable(key)}: {what}.", advice=advice)
 
 
+def forgetful(error: Misconfigured) -> Misconfigured:
+    """Return the same error without its frames and causes: tracebacks may show their values, secrets among them."""
+    return type(error)(str(error.args[0]), advice=error.advice)
+
+
 def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
     """Read the file and put the environment's values over it.
 
     Raises:
         Misconfigured: the file is missing, unreadable, not TOML, or says something it may not.
     """
-    environ = _Unshown(environ)  # it may hold keys, and a traceback may show local variables
-    file = (path or Path(environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME)).expanduser().absolute()
+    environ = Unshown(environ)
+    try:
+        return _document(_config_file(path, environ), environ)
+    except Misconfigured as error:
+        problem = forgetful(error)
+    raise problem
+
+
+def _config_file(path: Path | None, environ: Mapping[str, str]) -> Path:
+    found = environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME
+    setting = (
+        _Setting(value=found, place="GRANTKEEPER_CONFIG")
+        if path is None
+        else _Setting(value=str(path), place="The configuration's path")
+    )
+    try:
+        return setting.path(Path()).absolute()
+    except OSError as error:  # the current folder was removed, or may not be read
+        raise setting.wrong(
+            f"is relative to a folder that cannot be read: {error.strerror}", "Go to another one."
+        ) from None
+
+
+def _document(file: Path, environ: Mapping[str, str]) -> Document:
     written = convert(file, "", _parse(file), _File)
 
     def setting(key: str, value: str | None) -> _Setting:
@@ -108,11 +151,11 @@ def read_document(path: Path | None, environ: Mapping[str, str]) -> Document:
             return _Setting(value=environ[variable], place=variable)
         return _Setting(value=value or "", place=f"{file}: {key}")
 
-    key_file = setting("key_file", written.key_file).value
+    key_file = setting("key_file", written.key_file)
     return Document(
         file=file,
         database=_database(setting("database", written.database), file.parent),
-        key_file=file.parent / Path(key_file).expanduser() if key_file else None,
+        key_file=key_file.path(file.parent) if key_file.value else None,
         keys=environ.get("GRANTKEEPER_KEYS") or None,
         emulator=_emulator(setting("emulator", written.emulator)),
         proxy=_proxy(file, written.proxy) if written.proxy else None,
@@ -151,6 +194,9 @@ def _parse(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         # The message says what and where ("Invalid value (at line 3, column 7)") and quotes keys, never values.
         raise Misconfigured(f"{file} is not TOML: {printable(str(error))}.", advice="See https://toml.io.") from None
+    except RecursionError:
+        advice = "The configuration page of the docs describes all there is."
+        raise Misconfigured(f"{file} is nested deeper than any configuration.", advice=advice) from None
 
 
 def convert(file: Path, place: str, table: Mapping[str, Any], kind: type[_Table]) -> _Table:
@@ -212,25 +258,31 @@ def _database(written: _Setting, folder: Path) -> str:
     if not found or scheme.partition("+")[0] not in _DATABASES:
         advice = "Write it as sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
         raise written.wrong("is not the URL of a database that grantkeeper knows", advice)
+    if _UNUSABLE.search(url):
+        advice = "Percent-encode what a password has beyond ASCII, as UTF-8."
+        raise written.wrong("holds a character that no URL has", advice)
     if not scheme.startswith("sqlite"):
         return url
     path, question, query = rest.removeprefix("/").partition("?")
     if not rest.startswith("/") or not path or path.startswith(":memory:"):
         advice = "Grants have to outlive the process: sqlite:///grantkeeper.sqlite3"
         raise written.wrong("names no SQLite file", advice)
-    return f"{scheme}:///{folder / Path(path).expanduser()}{question}{query}"
+    file = str(_Setting(value=unquote(path), place=written.place).path(folder))
+    if _UNUSABLE.search(file):
+        raise written.wrong(f"no URL can name {printable(file)}", "Choose a folder whose name is UTF-8.")
+    return f"{scheme}:///{file.replace('%', '%25').replace('?', '%3F')}{question}{query}"
 
 
 def is_loopback(url: str) -> bool:
     """Tell whether an http(s) URL points at this machine and carries nothing but host, port and path."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
+        found = urlsplit(url)
+        host = found.hostname or ""
+        _ = found.port
         local = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-    return local and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+    return local and found.scheme in {"http", "https"} and not (found.query or found.fragment or "@" in found.netloc)
 
 
 def _emulator(written: _Setting) -> str | None:
@@ -241,14 +293,13 @@ def _emulator(written: _Setting) -> str | None:
 
 
 def _proxy(file: Path, url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts(url) is None:
         raise wrong(file, "proxy", "is not an http or https URL", "Write it as http://HOST:PORT.")
     return url
 
 
 def _ca_file(file: Path, written: str) -> Path:
-    found = file.parent / Path(written).expanduser()
+    found = _Setting(value=written, place=f"{file}: ca_file").path(file.parent)
     if not found.is_file():
         raise wrong(file, "ca_file", f"there is no file {found}", "Give the path of a PEM file.")
     return found

@@ -24,7 +24,8 @@ def read_keys(document: Document) -> KeyRing:
         Misconfigured: there is none, it cannot be read, others can use it, or a key in it is short or a placeholder.
     """
     if document.keys is not None:
-        return _ring("GRANTKEEPER_KEYS", document.keys.replace(",", "\n").encode())
+        # Bytes that are no UTF-8 are here as half surrogate pairs (PEP 383): an error about them would hold the keys.
+        return _ring("GRANTKEEPER_KEYS", document.keys.replace(",", "\n").encode("ascii", "replace"))
     if document.key_file is None:
         advice = 'Run `grantkeeper init`, or add key_file = "grantkeeper.key", or set GRANTKEEPER_KEYS.'
         raise document.wrong("key_file", "is missing", advice)

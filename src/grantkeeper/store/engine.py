@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,6 +26,9 @@ BUSY_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 10.0
 
+# Control characters end a value on its way to the driver; half a surrogate pair, which an environment variable with
+# bytes of another encoding holds, cannot be encoded, and the error would show the whole of it.
+_UNUSABLE: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _FORMS: Final = "Use sqlite:///file, sqlite:////absolute/file or postgresql://user@host/database."
 _SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 _POSTGRESQL: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
@@ -41,18 +46,27 @@ def engine_for(text: str) -> Engine:
     Raises:
         Misconfigured: the URL cannot be read, its kind is unknown or its driver is not installed.
     """
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        url = None
+    url, bare = _parsed(text), "?" not in text
     del text  # a traceback that shows local variables must not show its password; repr(URL) hides it
     if url is None:
         raise Misconfigured("The database URL cannot be read.", advice=_FORMS)
     if url.drivername in _SQLITE:
+        if not bare:  # looked for in the text: what SQLAlchemy cannot read behind it is dropped, with half a path
+            raise Misconfigured("The SQLite URL must name a file and nothing else.", advice=_FORMS)
         return _begun_aloud(_sqlite(url), "BEGIN IMMEDIATE")
     if url.drivername in _POSTGRESQL:
         return _begun_aloud(_postgresql(url), "BEGIN")
     raise Misconfigured(f"The database URL begins with {url.drivername!r}, which is not known.", advice=_FORMS)
+
+
+def _parsed(text: str) -> URL | None:
+    """Return the URL, or None when it cannot be read, or holds what no driver can pass on, percent-encoded or not."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return None
+    parts = (text, url.username, url.password, url.host, url.database)
+    return None if any(_UNUSABLE.search(part or "") for part in parts) else url
 
 
 def place(url: URL) -> str:
@@ -113,7 +127,7 @@ def _begun_aloud(engine: Engine, begin: str) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.query or url.host or url.database in {None, "", ":memory:"}:
+    if url.host or url.database in {None, "", ":memory:"}:
         raise Misconfigured("The SQLite URL must name a file and nothing else.", advice=_FORMS)
     path = sqlite_file(url)
 
@@ -124,8 +138,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise Misconfigured(f"There is no database {path}.", advice=RUN_INIT)
+    _check_there(path)
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode=rw",
         uri=True,
@@ -139,6 +152,16 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _check_there(path: Path) -> None:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Misconfigured(f"There is no database {path}.", advice=RUN_INIT) from None
+    except OSError as error:
+        said = f"The database {path} cannot be opened: {error.strerror}."
+        raise Misconfigured(said, advice="Correct the path, or the rights of its folder.") from None
 
 
 def _settle(connection: sqlite3.Connection) -> None:
@@ -161,4 +184,7 @@ def _postgresql(url: URL) -> Engine:
     arguments: dict[str, Any] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, **_COMMON)
+    with suppress(ArgumentError):
+        return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, **_COMMON)
+    # Said out here, so that the driver's frames, which hold the password, are not part of it.
+    raise Misconfigured("The database URL's options cannot be read.", advice=_FORMS)
