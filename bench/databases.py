@@ -136,10 +136,10 @@ def _row(number: int, vault: Vault) -> GrantRow:
         consented_at=now,
         created_at=now,
         updated_at=now,
-        used_at=None,
+        refreshed_at=None,
         version=1,
     )
-    sealed = vault.seal_tokens(tokens, grant_id=grant.id, generation=1, key=None)
+    sealed = vault.seal_tokens(tokens, grant=grant, generation=1, key=None)
     return GrantRow(grant=grant, generation=1, sealed=sealed)
 
 

@@ -20,9 +20,12 @@ T = TypeVar("T")
 DATABASE_THREADS: Final = 8
 """For what only reads and writes the database: more than its connections would only wait for each other."""
 
-PROVIDER_THREADS: Final = 64
-"""For what may wait for a provider. Their own pool: with a shared one, 120 hanging refreshes made a fresh read wait
-5.9 s; with two, 0.7 ms."""
+REFRESH_THREADS: Final = 64
+"""For refreshes, one for each grant that is refreshed now. Their own pool: with a shared one, 120 hanging refreshes
+made a fresh read wait 5.9 s; with two, 0.7 ms."""
+
+CALL_THREADS: Final = 16
+"""For callbacks and revocations, behind which a person waits: refreshes that hang do not hold them up."""
 
 
 class AsyncKeeper:
@@ -35,7 +38,9 @@ class AsyncKeeper:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self._database = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="grantkeeper-database")
-        self._provider = ThreadPoolExecutor(PROVIDER_THREADS, thread_name_prefix="grantkeeper-provider")
+        self._refreshes = ThreadPoolExecutor(REFRESH_THREADS, thread_name_prefix="grantkeeper-refresh")
+        self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="grantkeeper-call")
+        self._asked: dict[tuple[int, str, timedelta], asyncio.Task[AccessToken]] = {}
 
     async def begin(
         self,
@@ -65,11 +70,11 @@ class AsyncKeeper:
         self, flow: str | None, params: object, *, client: str | None = None, owner: str | None = None
     ) -> Grant | Redirect:
         """See `Keeper.complete`."""
-        return await self._run(self._provider, self.keeper.complete, flow, params, client=client, owner=owner)
+        return await self._run(self._calls, self.keeper.complete, flow, params, client=client, owner=owner)
 
-    async def result(self, flow: str | None, ref: str) -> Grant:
+    async def result(self, flow: str | None, ref: str, *, owner: str | None = None) -> Grant:
         """See `Keeper.result`."""
-        return await self._run(self._database, self.keeper.result, flow, ref)
+        return await self._run(self._database, self.keeper.result, flow, ref, owner=owner)
 
     async def get(self, grant_id: str) -> Grant:
         """See `Keeper.get`."""
@@ -103,13 +108,26 @@ class AsyncKeeper:
         found = self.keeper.remembered(grant_id, min_ttl=min_ttl)
         if found is None:
             found = await self._run(self._database, self.keeper.stored, grant_id, min_ttl=min_ttl)
-        if found is None:
-            found = await self._run(self._provider, self.keeper.token, grant_id, min_ttl=min_ttl)
-        return found
+        return found or await self._refreshed(grant_id, min_ttl)
+
+    async def _refreshed(self, grant_id: str, min_ttl: timedelta) -> AccessToken:
+        """Let one thread refresh for all tasks that ask: a thread for each would leave none for other grants."""
+        key = (id(asyncio.get_running_loop()), grant_id, min_ttl)
+        task = self._asked.get(key)
+        if task is None:
+            task = asyncio.create_task(self._run(self._refreshes, self.keeper.token, grant_id, min_ttl=min_ttl))
+            self._asked[key] = task
+            task.add_done_callback(functools.partial(self._answered, key))
+        return await asyncio.shield(task)
+
+    def _answered(self, key: tuple[int, str, timedelta], task: asyncio.Task[AccessToken]) -> None:
+        del self._asked[key]
+        if not task.cancelled():
+            task.exception()  # looked at: when every caller was cancelled, nobody else does, and asyncio would complain
 
     async def refresh(self, grant_id: str) -> AccessToken:
         """See `Keeper.refresh`."""
-        return await self._run(self._provider, self.keeper.refresh, grant_id)
+        return await self._run(self._refreshes, self.keeper.refresh, grant_id)
 
     async def report_rejected(self, grant_id: str, token: Secret) -> None:
         """See `Keeper.report_rejected`."""
@@ -117,7 +135,7 @@ class AsyncKeeper:
 
     async def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
         """See `Keeper.revoke`."""
-        return await self._run(self._provider, self.keeper.revoke, grant_id, siblings=siblings)
+        return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings)
 
     async def sweep(self) -> int:
         """See `Keeper.sweep`."""
@@ -128,8 +146,8 @@ class AsyncKeeper:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        self._provider.shutdown(wait=True)
-        self._database.shutdown(wait=True)
+        for pool in (self._refreshes, self._calls, self._database):
+            pool.shutdown(wait=True)
         self.keeper.close()
 
     async def __aenter__(self) -> Self:
@@ -140,4 +158,5 @@ class AsyncKeeper:
 
     async def _run(self, pool: ThreadPoolExecutor, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, functools.partial(verb, *args, **kwargs))
+        # Shielded: a cancelled caller stops waiting, but what was asked for is done, even if it has to queue (R-02).
+        return await asyncio.shield(loop.run_in_executor(pool, functools.partial(verb, *args, **kwargs)))

@@ -93,12 +93,8 @@ class Reason(StrEnum):
     """The Workspace administrator does not allow this application or scope."""
     ACCOUNT_GONE = "account_gone"
     """The person's account was deleted or disabled."""
-    ROTATION_REPLY_LOST = "rotation_reply_lost"
-    """The provider rotated the refresh token and its answer never reached us."""
     SIBLING_REVOKED = "sibling_revoked"
     """Access was revoked at the provider for another grant of the same person, which ended this one too."""
-    REJECTED_BY_API = "rejected_by_api"
-    """The API keeps refusing the access token although the provider issues it."""
     OTHER_ACCOUNT = "other_account"
     """The consent was given with another account."""
     NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a reason's name
@@ -156,7 +152,6 @@ class Provider:
     choose_account_parameters: Mapping[str, str] = field(default_factory=dict)
     """Added when another account is to be connected (Google: prompt=select_account)."""
     rotation: Rotation = "unknown"
-    rotation_grace: timedelta | None = None
     sibling_refresh_tokens: bool = False
     """True when one refresh token may serve several grants of the same person and OAuth client."""
     testing_lifetime: timedelta | None = None
@@ -215,7 +210,7 @@ class Grant:
     consented_at: datetime
     created_at: datetime
     updated_at: datetime
-    used_at: datetime | None
+    refreshed_at: datetime | None
     version: int
 
     @property
@@ -254,11 +249,13 @@ class Revocation:
     """What `revoke` did.
 
     `at_provider`: `revoked`; `kept` because `siblings` other grants of the same person live there; `pending` because
-    the provider could not be reached (the grant is unusable here at once; call revoke again, or let the worker).
+    the provider could not be told: unreachable, or its OAuth client is not configured here (call revoke again);
+    `unreadable` because the sealed token does not open, so only the person can end it there. In every case the grant is
+    unusable here at once.
     """
 
     grant: Grant
-    at_provider: Literal["revoked", "kept", "pending", "nothing_to_revoke"]
+    at_provider: Literal["revoked", "kept", "pending", "unreadable", "nothing_to_revoke"]
     siblings: int
 
 

@@ -125,11 +125,7 @@ _ADVICE: Final[Mapping[Reason, str]] = {
         "Ask the organisation's administrator to allow this application and its access, then connect the account again."
     ),
     Reason.ACCOUNT_GONE: "Connect another account: the person's account was deleted or disabled.",
-    Reason.ROTATION_REPLY_LOST: f"{_AGAIN} The provider's last answer was lost on the way; nobody withdrew access.",
     Reason.SIBLING_REVOKED: f"{_AGAIN} Access was ended together with another connection of the same account.",
-    Reason.REJECTED_BY_API: (
-        "See that the account still has access to what is called; if it has, ask the person to connect it again."
-    ),
     Reason.OTHER_ACCOUNT: "Choose the account that was connected before, or connect the other one in addition.",
     Reason.NO_REFRESH_TOKEN: (
         "Remove this application's access on the provider's account page, then connect the account again."

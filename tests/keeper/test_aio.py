@@ -59,6 +59,47 @@ def test_50_tasks_asking_for_an_expired_token_cause_one_refresh_though_49_are_ca
     assert len(emulator.requests("/token", grant_type="refresh_token")) == 1
 
 
+def test_one_slow_grant_does_not_stall_the_others(keeper: Keeper, connect: Connect, emulator: Emulator) -> None:
+    """A hundred tasks that wait for one grant take one thread, not all of them."""
+    slow, other = connect("acme", IDA), connect("globex", "sam@fjord-media.example")
+    emulator.clock.advance(timedelta(hours=2))
+    started, release = threading.Event(), threading.Event()
+    emulator.wait = lambda _: (started.set(), release.wait(10), None)[2]  # type: ignore[func-returns-value]
+    emulator.slow(timedelta(seconds=5))
+
+    async def walk() -> None:
+        aio = AsyncKeeper(keeper)
+        waiting = [asyncio.create_task(aio.token(slow.id)) for _ in range(100)]
+        assert await asyncio.to_thread(started.wait, 10)
+        assert (await asyncio.wait_for(aio.token(other.id), 8)).value
+        assert not any(task.done() for task in waiting)
+        release.set()
+        assert len({token.value for token in await asyncio.gather(*waiting)}) == 1
+        await aio.close()
+
+    asyncio.run(walk())
+
+
+def test_a_cancelled_call_is_done_to_its_end_even_if_it_had_to_queue(connect: Connect, keeper: Keeper) -> None:
+    """Giving up waiting for a revocation does not drop it."""
+    grant = connect("acme", IDA)
+    release = threading.Event()
+
+    async def walk() -> None:
+        aio = AsyncKeeper(keeper)
+        loop = asyncio.get_running_loop()
+        taken = [loop.run_in_executor(aio._calls, release.wait, 10) for _ in range(16)]
+        call = asyncio.create_task(aio.revoke(grant.id))
+        await asyncio.sleep(0)
+        call.cancel()
+        release.set()
+        await asyncio.gather(*taken, call, return_exceptions=True)
+        await aio.close()
+
+    asyncio.run(walk())
+    assert keeper.get(grant.id).status == "revoked"
+
+
 def test_a_token_in_memory_is_answered_without_a_thread(connect: Connect, keeper: Keeper) -> None:
     """The event loop answers although every thread of the pools is taken."""
     grant = connect("acme", IDA)
@@ -69,7 +110,9 @@ def test_a_token_in_memory_is_answered_without_a_thread(connect: Connect, keeper
         aio = AsyncKeeper(keeper)
         loop = asyncio.get_running_loop()
         taken = [
-            loop.run_in_executor(pool, release.wait, 10) for pool in (aio._database, aio._provider) for _ in range(64)
+            loop.run_in_executor(pool, release.wait, 10)
+            for pool in (aio._database, aio._refreshes, aio._calls)
+            for _ in range(64)
         ]
         assert (await asyncio.wait_for(aio.token(grant.id), 5)).value
         release.set()

@@ -11,10 +11,14 @@ from grantkeeper import (
     AccountMismatch,
     BadCallback,
     ConsentDenied,
+    DatabaseUnavailable,
     Grant,
     Keeper,
+    Redirect,
 )
 from grantkeeper.emulator import Emulator
+from grantkeeper.keeper.flows import sha256
+from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent
 from keeper.people import IDA, SAM, TOM, asked, exchanges
 
@@ -99,6 +103,86 @@ def test_50_callbacks_at_once_send_one_code_and_all_get_the_grant(keeper: Keeper
 
     assert len(set(done)) == 1
     assert exchanges(emulator) == 1
+
+
+def test_a_reload_of_the_first_pass_asks_again_instead_of_stranding_the_person(
+    keeper: Keeper, emulator: Emulator
+) -> None:
+    """R-59, O-29: a double click on the way into the second pass leads into a second pass."""
+    redirect = keeper.begin("acme", "google-ads")
+    emulator.omit_refresh_token()
+    back = emulator.consent(redirect.url, IDA)
+    for _ in range(2):
+        again = keeper.complete(redirect.flow, back)
+        assert isinstance(again, Redirect)
+        assert "consent" in asked(again)["prompt"]
+
+    assert isinstance(again, Redirect)
+    assert isinstance(keeper.complete(again.flow, emulator.consent(again.url, IDA)), Grant)
+    assert exchanges(emulator) == 2
+
+
+def test_a_reload_after_a_disconnect_says_so(keeper: Keeper, emulator: Emulator) -> None:
+    """R-59: an ended grant is not shown as a fresh success."""
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    grant = keeper.complete(redirect.flow, back)
+    assert isinstance(grant, Grant)
+    keeper.revoke(grant.id)
+    with pytest.raises(BadCallback, match="disconnected"):
+        keeper.complete(redirect.flow, back)
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_an_outcome_that_cannot_be_recorded_hides_nothing(
+    keeper: Keeper, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, denied: bool
+) -> None:
+    """R-18: the grant is saved, or the real error is raised, whatever becomes of the flow's row."""
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise DatabaseUnavailable("The database is in trouble.")
+
+    monkeypatch.setattr(SqlStore, "finish_flow", fail)
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA, deny=denied)
+    if denied:
+        with pytest.raises(ConsentDenied):
+            keeper.complete(redirect.flow, back)
+    else:
+        assert keeper.complete(redirect.flow, back) == keeper.find("acme", "google-ads")
+
+
+def test_a_wrong_id_token_is_the_same_error_after_a_reload(keeper: Keeper, emulator: Emulator) -> None:
+    """R-59: BadCallback stays BadCallback, and through result() as well; only the owner who began may look."""
+    emulator.tamper_id_token(lambda claims, header: (claims | {"aud": "another"}, header))
+    redirect = keeper.begin("acme", "google-ads")
+    back = emulator.consent(redirect.url, IDA)
+    for _ in range(2):
+        with pytest.raises(BadCallback, match="id_token"):
+            keeper.complete(redirect.flow, back)
+    ref = sha256(asked(redirect)["state"])
+    with pytest.raises(BadCallback, match="id_token"):
+        keeper.result(redirect.flow, ref, owner="acme")
+    with pytest.raises(BadCallback, match="another owner"):
+        keeper.result(redirect.flow, ref, owner="globex")
+
+
+def test_keys_in_hand_serve_while_the_provider_cannot_give_them(keeper: Keeper, emulator: Emulator) -> None:
+    """O-54: the code is spent by then; hours old keys are better than a lost consent."""
+    consent(keeper, emulator, "acme", IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    emulator.fail(503, times=10, path="/oauth2/v3/certs")
+
+    assert consent(keeper, emulator, "globex", IDA).usable
+
+
+def test_keys_are_fetched_again_after_a_clock_was_set_back(keeper: Keeper, emulator: Emulator) -> None:
+    """R-65: two days back must not mean two days with old keys."""
+    consent(keeper, emulator, "acme", IDA)
+    emulator.clock.advance(timedelta(days=-2))
+    emulator.rotate_keys()
+
+    assert consent(keeper, emulator, "globex", TOM).usable
 
 
 @pytest.mark.parametrize("denied", [True, False])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,8 @@ from grantkeeper import (
     Redirect,
 )
 from grantkeeper.emulator import Emulator
-from grantkeeper.testing import Connect, consent
+from grantkeeper.store import SqlStore
+from grantkeeper.testing import Connect, consent, emulated_keeper, oauth_client
 from keeper.people import ADWORDS, DFP, IDA, SAM, TOM, asked, renamed
 
 
@@ -242,8 +245,14 @@ def test_a_partial_consent_is_completed_by_the_next_one(keeper: Keeper, emulator
 
 @pytest.mark.parametrize(
     "owner",
-    ["", " ", "x" * 10_240, "a\x00b", "a\nb", "abc\u202egnp.exe", "\u200bacme", " acme", "\ud800"],
-    ids=["empty", "space", "10 kB", "NUL", "line break", "right-to-left override", "zero width", "outer", "surrogate"],
+    [
+        *("", " ", "x" * 10_240, "a\x00b", "a\nb", "abc\u202egnp.exe", "\u200bacme", " acme", "\ud800"),
+        *("a\u2028b", "\u3164", "acme\uffa0"),
+    ],
+    ids=[
+        *("empty", "space", "10 kB", "NUL", "line break", "right-to-left override", "zero width", "outer", "surrogate"),
+        *("line separator", "filler", "half-width filler"),
+    ],
 )
 def test_an_unusable_owner_is_refused_and_stores_nothing(keeper: Keeper, emulator: Emulator, owner: str) -> None:
     """The error says what an owner is."""
@@ -280,8 +289,50 @@ def test_a_flow_that_begin_never_returned_is_refused(keeper: Keeper, flow: str) 
 
 def test_a_foreign_redirect_uri_is_refused(keeper: Keeper) -> None:
     """O-06, O-23: only installed clients choose a loopback port."""
-    with pytest.raises(InvalidInput, match="redirect_uri"):
-        keeper.begin("acme", "google-ads", redirect_uri="https://evil.example/callback")
+    for uri in ("https://evil.example/callback", "http://127.0.0.1:8080/"):
+        with pytest.raises(InvalidInput, match="redirect_uri"):
+            keeper.begin("acme", "google-ads", redirect_uri=uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "fine"),
+    [
+        ("http://127.0.0.1:50123/", True),
+        ("http://[::1]:50123/back", True),
+        ("http://127.0.0.1:8080@evil.example/cb", False),
+        ("http://127.0.0.1:1/\r\nX: y", False),
+        ("http://127.0.0.1.evil.example/", False),
+        ("http://localhost:1/", False),
+    ],
+)
+def test_installed_clients_choose_a_literal_loopback_address_only(
+    emulator: Emulator, tmp_path: Path, uri: str, fine: bool
+) -> None:
+    """O-23, RFC 8252 7.3: any port of 127.0.0.1 or ::1, and no name or trick that leads elsewhere."""
+    store = SqlStore(f"sqlite:///{tmp_path / 'installed.sqlite3'}")
+    store.migrate()
+    desktop = oauth_client(emulator, "desktop", ["adwords"], client_id="1234567890-desktop.apps.googleusercontent.com")
+    with emulated_keeper(emulator, store, clients=[desktop]) as keeper:
+        if fine:
+            assert asked(keeper.begin("acme", "desktop", redirect_uri=uri))["redirect_uri"] == uri
+        else:
+            with pytest.raises(InvalidInput, match="redirect_uri"):
+                keeper.begin("acme", "desktop", redirect_uri=uri)
+
+
+def test_a_grant_that_waits_for_the_business_is_not_activated_by_its_person(
+    connect: Connect, keeper: Keeper, tmp_path: Path
+) -> None:
+    """V-31: pending means the business's word, and consenting twice is not that."""
+    grant = connect("acme", IDA)
+    store = SqlStore(f"sqlite:///{tmp_path / 'grantkeeper.sqlite3'}")
+    row = store.grant(grant.id)
+    assert row is not None
+    waiting = replace(row.grant, status=GrantStatus.PENDING, version=row.grant.version + 1)
+    store.save_grant(replace(row, grant=waiting), expected_version=row.grant.version)
+    store.close()
+
+    assert connect("acme", IDA).status is GrantStatus.PENDING
 
 
 def test_the_grant_of_another_owner_cannot_be_consented_again(connect: Connect, keeper: Keeper) -> None:

@@ -155,6 +155,27 @@ def test_access_given_for_a_limited_time_has_a_reason_of_its_own(
     assert caught.value.reason == Reason.TIME_LIMIT_REACHED
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda claims, header: (claims | {"sub": "mallory"}, header), lambda claims, header: "e30.e30.AAAA"],
+    ids=["another subject", "nonsense"],
+)
+def test_a_refresh_for_another_person_stops_the_grant_and_keeps_the_new_refresh_token(
+    connect: Connect, keeper: Keeper, emulator: Emulator, spoil: Callable[..., Any]
+) -> None:
+    """O-56, R-12: quarantined, with a reason; the refresh token that came is stored all the same."""
+    grant = connect("acme", IDA)
+    emulator.rotate("strict")
+    emulator.clock.advance(HOUR)
+    emulator.tamper_id_token(spoil)
+    with pytest.raises(ConsentRequired) as caught:
+        keeper.token(grant.id)
+
+    assert caught.value.reason == Reason.OTHER_ACCOUNT
+    assert keeper.get(grant.id).status is GrantStatus.CONSENT_REQUIRED
+    assert connect("acme", IDA).status is GrantStatus.ACTIVE
+
+
 def test_a_token_that_still_lives_is_served_after_the_persons_revocation_here_is_unknown(
     connect: Connect, keeper: Keeper, emulator: Emulator
 ) -> None:

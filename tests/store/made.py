@@ -27,7 +27,7 @@ GRANT: Final = Grant(
     consented_at=NOW - timedelta(days=1),
     created_at=NOW,
     updated_at=NOW + timedelta(microseconds=1),
-    used_at=None,
+    refreshed_at=None,
     version=1,
 )
 

@@ -31,7 +31,7 @@ def test_a_grant_comes_back_as_it_was(store: Store) -> None:
     """Every member, to the microsecond and the byte; unknown ids answer None."""
     row = grant_row(
         ends_at=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
-        used_at=datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        refreshed_at=datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         status=GrantStatus.CONSENT_REQUIRED,
         reason=Reason.SCOPES_MISSING,
         extra=frozenset({"a", "b"}),
@@ -125,7 +125,7 @@ def test_saving_replaces_the_row(store: Store) -> None:
         expires_at=None,
         ends_at=NOW,
         updated_at=NOW + timedelta(days=1),
-        used_at=NOW,
+        refreshed_at=NOW,
     )
     changed = dataclasses.replace(changed, sealed=Sealed(key=b"k", data=b"d"))
     store.save_grant(changed, expected_version=1)
@@ -282,7 +282,7 @@ def test_sql_in_a_value_is_a_value(store: Store) -> None:
 
 def test_the_quick_read_equals_the_plain_one(store: SqlStore) -> None:
     """`grant` reads on the driver's cursor: same row, same types as through SQLAlchemy."""
-    row = dataclasses.replace(grant_row(used_at=NOW), sealed=Sealed(key=bytes(range(256)), data=b"\0" * 70_000))
+    row = dataclasses.replace(grant_row(refreshed_at=NOW), sealed=Sealed(key=bytes(range(256)), data=b"\0" * 70_000))
     store.insert_grant(row)
     quick = store.grant("g1")
     (plain,) = store.grants()

@@ -132,7 +132,7 @@ def test_a_result_of_another_owner_is_not_shown(visitor: Visitor, app: Starlette
     """Who signs in after somebody else in the same browser does not read how that one's flow ended."""
     page = visitor.end(visitor.return_path())
     visitor.http.headers["x-test-owner"] = "somebody-else"
-    assert visitor.get(str(page.url)).status_code == 404
+    assert visitor.get(str(page.url)).status_code == 400
 
 
 @pytest.mark.parametrize(

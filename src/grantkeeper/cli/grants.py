@@ -144,6 +144,7 @@ def _tell_what_ended(done: Revocation, *, as_json: bool) -> None:
         "revoked": "and revoked at the provider",
         "kept": f"the consent stays at the provider for {done.siblings} more",
         "pending": "but the provider could not be told: run the same command again later",
+        "unreadable": "but its sealed token does not open: only the person can end it at the provider",
         "nothing_to_revoke": "there was nothing left to revoke at the provider",
     }
     output.result(f"Disconnected here, {said[done.at_provider]}.")

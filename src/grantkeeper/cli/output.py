@@ -89,7 +89,7 @@ def grant_data(grant: Grant) -> dict[str, Any]:
         "consented_at": timestamp(grant.consented_at),
         "created_at": timestamp(grant.created_at),
         "updated_at": timestamp(grant.updated_at),
-        "used_at": timestamp(grant.used_at),
+        "refreshed_at": timestamp(grant.refreshed_at),
     }
 
 

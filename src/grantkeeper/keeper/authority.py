@@ -27,8 +27,10 @@ KEYS_COOLDOWN: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
+    """A provider's keys, and when they were last fetched or that was tried."""
+
     keys: Mapping[str, Any]
-    fetched_at: datetime
+    tried_at: datetime
 
 
 class Authority:
@@ -107,14 +109,25 @@ class Authority:
         )
 
     def _provider_keys(self, provider: Provider, *, older_than: timedelta) -> Mapping[str, Any]:
-        """Return the provider's JWKS, fetched again when what we have is older than that."""
+        """Return the provider's JWKS, fetched again when that was last tried longer ago.
+
+        Keys that we have serve on while they cannot be fetched: the authorization code is spent by now.
+        """
         held = self._keys.get(provider.issuer)
-        if held is None or self._now() - held.fetched_at >= older_than:
-            response = self._transport.send(jwks_request(provider), deadline=DEADLINE)
-            held = _Keys(jwks_answer(response), self._now())
+        # abs: after a clock set back, they would otherwise stay for as long as it was set back.
+        if held is None or abs(self._now() - held.tried_at) >= older_than:
+            held = _Keys(self._fetched_keys(provider, held), self._now())
             with self._keys_lock:
                 self._keys[provider.issuer] = held
         return held.keys
+
+    def _fetched_keys(self, provider: Provider, held: _Keys | None) -> Mapping[str, Any]:
+        try:
+            return jwks_answer(self._transport.send(jwks_request(provider), deadline=DEADLINE))
+        except ProviderUnavailable:
+            if held is None:
+                raise
+            return held.keys
 
     def _ask(self, client: OAuthClient, request: Callable[[Secret], Request]) -> TokenAnswer | TokenRefusal:
         """Ask the token endpoint with the newest client secret, with older ones while it refuses the client."""

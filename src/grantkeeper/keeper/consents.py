@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from ..errors import AccountMismatch, ConsentRequired
+from ..errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
 from ..model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Store, Tokens
 from ..oauth.identity import Identity
-from ..oauth.token import ScopeDifference, TokenAnswer
-from ..renewal import advice
+from ..oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
+from ..renewal import advice, meaning
+from .authority import Authority
 from .vault import Vault
 
 LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
 
-MOST_GRANTS: Final = 1000
-"""Live grants of one owner at one OAuth client that are looked at; a person has a handful."""
+NAMED: Final = 5
+"""Connected accounts that a message names, and that a consent is compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,27 +37,33 @@ class Consents:
     """Saves what people granted. Thread-safe."""
 
     def __init__(
-        self, *, store: Store, vault: Vault, now: Callable[[], datetime], saved: Callable[[Grant, Secret], None]
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        authority: Authority,
+        now: Callable[[], datetime],
+        saved: Callable[[Grant, Secret], None],
     ) -> None:
         self._store = store
         self._vault = vault
+        self._authority = authority
         self._now = now
         self._saved = saved
 
     def keep(self, flow: FlowRow, consent: Consent) -> Grant | None:
         """Save the consent in its person's row; None when the browser has to ask once more for a refresh token.
 
-        Raises AccountMismatch, ConsentRequired when a forced consent brought none either, Conflict.
+        Raises AccountMismatch, ConsentRequired when a forced consent brought none either, BadCallback, Conflict.
         """
-        rows = self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=MOST_GRANTS)
-        mine = next((row for row in rows if _same_person(row.grant, consent.identity)), None)
-        self._refuse_other_account(flow, consent, rows, mine)
+        mine = self._mine(flow, consent.identity)
+        self._refuse_other_account(flow, consent, mine)
         if consent.answer.refresh_token is not None:
             return self._save(flow, consent, mine, consent.answer.refresh_token, None)
-        source = self._refresh_token_we_have(mine, consent)
-        refresh_token = self._vault.open_tokens(source).refresh_token if source else None
-        if refresh_token is not None:
-            return self._save(flow, consent, mine, refresh_token, source)
+        for source in self._sources(consent, mine):
+            refresh_token = self._living(consent.client, source)
+            if refresh_token is not None:
+                return self._save(flow, consent, mine, refresh_token, source)
         if not flow.forced_consent:
             return None
         raise ConsentRequired(
@@ -66,42 +73,79 @@ class Consents:
             advice=advice(Reason.NO_REFRESH_TOKEN),
         )
 
-    def _refuse_other_account(
-        self, flow: FlowRow, consent: Consent, rows: list[GrantRow], mine: GrantRow | None
-    ) -> None:
-        """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
-        expected = [row for row in rows if not flow.grant_id or row.grant.id == flow.grant_id]
-        if flow.other_account == "add" or not expected or mine in expected:
-            return
-        names = tuple(row.grant.email or row.grant.subject for row in expected)
-        actual = consent.identity.email or consent.identity.subject
-        raise AccountMismatch(
-            f"{actual} consented, but {flow.owner!r} is connected as {' and '.join(names)}. Nothing was changed.",
-            grant_id=expected[0].grant.id if len(expected) == 1 else None,
-            expected=names,
-            actual=actual,
-            advice=f"Sign in as {names[0]}, or connect the other account in addition.",
+    def refresh_token_lives(self, client: OAuthClient, row: GrantRow) -> bool:
+        """Tell whether this person has a refresh token at this OAuthClient that is not known to be dead."""
+        return has_refresh_token(row) or bool(self._shared(client, row.grant.issuer, row.grant.subject))
+
+    def _mine(self, flow: FlowRow, identity: Identity) -> GrantRow | None:
+        """Return the live grant of this owner, client and person: issuer and subject, never the e-mail (O-26)."""
+        rows = self._store.grants(
+            owner=flow.owner,
+            client=flow.client,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            statuses=LIVE,
+            limit=1,
         )
+        return rows[0] if rows else None
 
-    def _refresh_token_we_have(self, mine: GrantRow | None, consent: Consent) -> GrantRow | None:
-        """Return the row with a live refresh token of this very person here that reaches what was granted now.
+    def _refuse_other_account(self, flow: FlowRow, consent: Consent, mine: GrantRow | None) -> None:
+        """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
+        if flow.other_account == "add":
+            return
+        if not flow.grant_id:
+            expected = [] if mine else self._connected(flow)
+        elif mine is not None and mine.grant.id == flow.grant_id:
+            return
+        else:
+            named = self._store.grant(flow.grant_id)
+            if named is None or named.grant.status is GrantStatus.REVOKED:
+                raise BadCallback("The grant to consent to again was ended meanwhile.", advice="Start again.")
+            expected = [named]
+        if expected:
+            raise _mismatch(flow, consent.identity, [row.grant for row in expected])
 
-        A provider gives none when the person consented before (facts: Google D, "silent re-auth"). A sibling's may be
-        shared only where the provider says so and does not rotate: two rows that rotate one token would lose it.
+    def _connected(self, flow: FlowRow) -> list[GrantRow]:
+        return self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=NAMED)
+
+    def _sources(self, consent: Consent, mine: GrantRow | None) -> Iterator[GrantRow]:
+        """Yield the rows whose refresh token is this person's and reaches what was granted now; their own row first.
+
+        A provider gives none when the person consented before (facts: Google D, "silent re-auth").
         """
+        identity = consent.identity
         rows = [mine] if mine else []
-        provider = consent.client.provider
-        if provider.sibling_refresh_tokens and provider.rotation == "none":
-            rows += self._store.grants(
-                client=consent.client.name,
-                issuer=consent.identity.issuer,
-                subject=consent.identity.subject,
-                statuses=LIVE,
-            )
-        for row in rows:
-            if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes:
-                return row
-        return None
+        rows += self._shared(consent.client, identity.issuer, identity.subject)
+        yield from (row for row in rows if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes)
+
+    def _shared(self, client: OAuthClient, issuer: str, subject: str) -> list[GrantRow]:
+        """Return the person's grants, of any owner, whose refresh token may be used for another one.
+
+        Only where the provider says so and does not rotate: two rows that rotate one token would lose it.
+        """
+        if not client.provider.sibling_refresh_tokens or client.provider.rotation != "none":
+            return []
+        rows = self._store.grants(client=client.name, issuer=issuer, subject=subject, statuses=LIVE)
+        return [row for row in rows if has_refresh_token(row)]
+
+    def _living(self, client: OAuthClient, source: GrantRow) -> Secret | None:
+        """Return the row's refresh token if it opens and the provider does not say that it is dead.
+
+        Who connects again often does so because something is wrong; a token that was pushed out by the provider's cap
+        looks alive here. One refresh tells; a provider that rotates is not asked, that would use the token up.
+        """
+        try:
+            token = self._vault.open_tokens(source).refresh_token
+        except SealBroken:
+            return None
+        if token is None or client.provider.rotation != "none":
+            return token
+        try:
+            answer = self._authority.refresh(client, token)
+        except ProviderUnavailable:
+            return token
+        dead = isinstance(answer, TokenRefusal) and meaning(answer, client.provider.deaths).kind == "dead"
+        return None if dead else token
 
     def _save(
         self, flow: FlowRow, consent: Consent, mine: GrantRow | None, refresh_token: Secret, source: GrantRow | None
@@ -114,18 +158,30 @@ class Consents:
         generation = mine.generation + 1 if mine else 1
         sealed = self._vault.seal_tokens(
             Tokens(refresh_token=refresh_token, access_token=answer.access_token),
-            grant_id=grant.id,
+            grant=grant,
             generation=generation,
             key=mine.sealed.key if mine and mine.sealed else None,
         )
         row = GrantRow(grant=grant, generation=generation, sealed=sealed)
         if mine is None:
             self._store.insert_grant(row)
+            self._withdraw_if_second(flow, consent, row)
         else:
             self._store.save_grant(row, expected_version=mine.grant.version)
         if answer.access_token is not None and grant.usable:
             self._saved(grant, answer.access_token)
         return grant
+
+    def _withdraw_if_second(self, flow: FlowRow, consent: Consent, row: GrantRow) -> None:
+        """Take a new grant back if another person's came first while both looked (O-27): two browsers at once."""
+        if flow.other_account == "add":
+            return
+        mine = (row.grant.created_at, row.grant.id)
+        first = [other.grant for other in self._connected(flow) if (other.grant.created_at, other.grant.id) < mine]
+        if first:
+            ended = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.OTHER_ACCOUNT, version=2)
+            self._store.save_grant(replace(row, grant=ended, sealed=None), expected_version=1)
+            raise _mismatch(flow, consent.identity, first)
 
     def _grant(self, flow: FlowRow, consent: Consent, old: Grant | None, now: datetime) -> Grant:
         missing = consent.scopes.missing
@@ -135,8 +191,8 @@ class Consents:
             client=flow.client,
             issuer=consent.identity.issuer,
             subject=consent.identity.subject,
-            email=consent.identity.email,
-            status=GrantStatus.CONSENT_REQUIRED if missing else GrantStatus.ACTIVE,
+            email=consent.identity.email or (old.email if old else ""),
+            status=GrantStatus.CONSENT_REQUIRED if missing else _status_after(old),
             reason=Reason.SCOPES_MISSING if missing else Reason.NONE,
             scopes=consent.scopes.granted,
             missing=missing,
@@ -146,7 +202,7 @@ class Consents:
             consented_at=now,
             created_at=old.created_at if old else now,
             updated_at=now,
-            used_at=now,
+            refreshed_at=now,
             version=old.version + 1 if old else 1,
         )
 
@@ -162,5 +218,22 @@ def new_grant_id() -> str:
     return "gr_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
-def _same_person(grant: Grant, identity: Identity) -> bool:
-    return grant.issuer == identity.issuer and grant.subject == identity.subject
+def _status_after(old: Grant | None) -> GrantStatus:
+    """A grant that waits for the business's word goes on waiting: its person's consent is not that word."""
+    waits = old is not None and old.status is GrantStatus.PENDING
+    return GrantStatus.PENDING if waits else GrantStatus.ACTIVE
+
+
+def _mismatch(flow: FlowRow, identity: Identity, expected: list[Grant]) -> AccountMismatch:
+    names = tuple(grant.email or grant.subject for grant in expected)
+    actual = identity.email or identity.subject
+    if actual in names:  # an e-mail address that changed hands
+        names = tuple(f"{grant.email} (subject {grant.subject})" for grant in expected)
+        actual = f"{actual} (subject {identity.subject})"
+    return AccountMismatch(
+        f"{actual} consented, but {flow.owner!r} is connected as {' and '.join(names)}. Nothing was changed.",
+        grant_id=expected[0].id if len(expected) == 1 else None,
+        expected=names,
+        actual=actual,
+        advice=f"Sign in as {names[0]}, or connect the other account in addition.",
+    )

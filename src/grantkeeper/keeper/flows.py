@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +44,10 @@ from ..oauth.authorization import (
 from ..oauth.token import scope_difference
 from . import outcomes
 from .authority import Authority
-from .consents import LIVE, MOST_GRANTS, Consent, Consents, has_refresh_token
+from .consents import LIVE, NAMED, Consent, Consents
 from .vault import FlowSecrets, Vault
+
+log = logging.getLogger("grantkeeper")
 
 LIFETIME: Final = timedelta(minutes=10)
 """How long a browser may stay at the provider (O-02: at most ten minutes; Google's codes live about as long)."""
@@ -57,6 +60,8 @@ SAVE_ATTEMPTS: Final = 5
 OUTCOME_LOOKS: Final = 200
 OUTCOME_PAUSE: Final = timedelta(milliseconds=50)
 """Ten seconds in all: longer than a provider takes for a code, shorter than a person stays."""
+
+INTERRUPTED: Final = BadCallback("The handling of this answer was interrupted.", advice="Start again.")
 
 OtherAccount: TypeAlias = Literal["refuse", "add"]
 
@@ -94,7 +99,7 @@ class Flows:
     ) -> Redirect:
         """Keep a new flow and return where to send the browser."""
         self._store.sweep_flows(expired_before=self._now(), limit=100)
-        known = [] if other_account == "add" else self._known(owner, client, grant_id)
+        known = self._known(owner, client, grant_id) if grant_id or other_account == "refuse" else []
         hint = login_hint or _hint(known)
         browser = browser_secret(flow)
         row = FlowRow(
@@ -109,7 +114,7 @@ class Flows:
             other_account=other_account,
             # Only a person whose refresh token we know to be dead is asked again; whoever is unknown gives a refresh
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
-            forced_consent=bool(known) and not any(has_refresh_token(each) for each in known),
+            forced_consent=bool(known) and not any(self._consents.refresh_token_lives(client, each) for each in known),
         )
         choose = other_account == "add" or (hint is None and not known)
         return self._redirect(row, client, browser=browser, login_hint=hint, choose_account=choose)
@@ -121,29 +126,46 @@ class Flows:
         oauth_client = self._client(row.client)
         check_issuer(callback, oauth_client.provider)
         if row.consumed_at is not None or not self._store.consume_flow(row.state_hash, at=self._now()):
-            return self._ended(self._when_finished(row.state_hash))
+            return self._ended(self._when_finished(row.state_hash), browser=flow or "")
+        outcome, grant_id = outcomes.encode(INTERRUPTED), ""
         try:
-            done = self._consented(row, oauth_client, callback, browser=flow or "")
+            done = self._consented(row, oauth_client, callback)
+            if isinstance(done, Grant):
+                outcome, grant_id = outcomes.GRANTED, done.id
+                return done
+            hint = done.identity.email or done.identity.subject
+            outcome = outcomes.again(hint)
+            return self._again(row, oauth_client, browser=flow or "", hint=hint)
         except GrantkeeperError as error:
-            self._store.finish_flow(row.state_hash, outcome=outcomes.encode(error))
+            outcome = outcomes.encode(error)
             raise
-        if isinstance(done, Grant):
-            self._store.finish_flow(row.state_hash, outcome=outcomes.GRANTED, grant_id=done.id)
-        return done
+        finally:
+            self._finish(row, outcome, grant_id)
 
-    def result(self, flow: str | None, ref: str) -> Grant:
+    def result(self, flow: str | None, ref: str, *, owner: str | None) -> Grant:
         """Return, or raise again, how the flow with this hash of its state ended."""
-        row = self._admitted(flow, ref, client=None, owner=None)
+        row = self._admitted(flow, ref, client=None, owner=owner)
         if row.consumed_at is None:
             raise BadCallback("This attempt has not come back from the provider yet.")
-        return self._ended(row)
+        if row.outcome and outcomes.decode(row.outcome).kind == "again":
+            raise BadCallback("This attempt went on with a second question to the provider.", advice="Start again.")
+        done = self._ended(row, browser="")
+        assert isinstance(done, Grant)  # noqa: S101 - the other kind was refused above
+        return done
+
+    def _finish(self, row: FlowRow, outcome: str, grant_id: str) -> None:
+        """Record the outcome. That this fails must hide neither a grant, which is saved, nor the error before it."""
+        try:
+            self._store.finish_flow(row.state_hash, outcome=outcome, grant_id=grant_id)
+        except GrantkeeperError as error:
+            log.warning("how a flow of client %s ended could not be recorded: %s", row.client, error)
 
     # --- begin ------------------------------------------------------------------------------------------------
 
     def _known(self, owner: str, client: OAuthClient, grant_id: str | None) -> list[GrantRow]:
         """Return the live grants that this consent may renew."""
         if grant_id is None:
-            return self._store.grants(owner=owner, client=client.name, statuses=LIVE, limit=MOST_GRANTS)
+            return self._store.grants(owner=owner, client=client.name, statuses=LIVE, limit=NAMED)
         row = self._store.grant(grant_id)
         if row is None or row.grant.owner != owner or row.grant.client != client.name:
             raise NotFound(f"{owner!r} has no grant {grant_id[:64]!r} at {client.name!r}.")
@@ -202,26 +224,27 @@ class Flows:
             time.sleep(OUTCOME_PAUSE.total_seconds())
         return self._store.flow(state_hash)
 
-    def _ended(self, row: FlowRow | None) -> Grant:
+    def _ended(self, row: FlowRow | None, *, browser: str) -> Grant | Redirect:
         """Return or raise what a spent flow ended in."""
         if row is None or not row.outcome:
             raise BadCallback(
                 "This answer is being handled already, or its handling was interrupted.",
                 advice="Reload in a moment; if it stays, start again.",
             )
-        error = outcomes.decode(row.outcome)
-        if error is not None:
-            raise error
+        outcome = outcomes.decode(row.outcome)
+        if outcome.kind == "again":
+            return self._again(row, self._client(row.client), browser=browser, hint=outcome.hint)
+        if outcome.kind != "granted":
+            raise outcomes.error_of(outcome)
         stored = self._store.grant(row.result_grant_id)
-        if stored is None:
-            raise NotFound("The grant of this attempt was deleted meanwhile.")
+        if stored is None or stored.grant.status is GrantStatus.REVOKED:
+            raise BadCallback("What this attempt connected was disconnected since.", advice="Start again.")
         return stored.grant
 
     # --- complete: the flow is spent --------------------------------------------------------------------------
 
-    def _consented(
-        self, row: FlowRow, client: OAuthClient, callback: CallbackParams, *, browser: str
-    ) -> Grant | Redirect:
+    def _consented(self, row: FlowRow, client: OAuthClient, callback: CallbackParams) -> Grant | Consent:
+        """Return the grant, or the consent that brought no refresh token while none is stored."""
         if callback.code is None:
             raise _authorization_error(client, callback)
         kept = self._vault.open_flow(row)
@@ -236,24 +259,17 @@ class Flows:
         )
         for _ in range(SAVE_ATTEMPTS):
             try:
-                return self._consents.keep(row, consent) or self._second_pass(row, consent, browser)
+                return self._consents.keep(row, consent) or consent
             except Conflict:
                 continue
         raise Conflict(f"The grants of {row.owner!r} change faster than they can be saved.")
 
-    def _second_pass(self, flow: FlowRow, consent: Consent, browser: str) -> Redirect:
-        """Send the browser to the consent screen, as the person it just was."""
-        self._store.finish_flow(
-            flow.state_hash,
-            outcome=outcomes.encode(
-                BadCallback("This attempt went on with a second question to the provider.", advice="Start again.")
-            ),
-        )
+    def _again(self, flow: FlowRow, client: OAuthClient, *, browser: str, hint: str) -> Redirect:
+        """Send the browser to the consent screen once more, as the person it just was: the second pass (O-29)."""
         again = replace(
             flow, forced_consent=True, consumed_at=None, outcome="", expires_at=self._now() + LIFETIME, sealed=None
         )
-        hint = consent.identity.email or consent.identity.subject
-        return self._redirect(again, consent.client, browser=browser, login_hint=hint)
+        return self._redirect(again, client, browser=browser, login_hint=hint)
 
 
 def sha256(value: str) -> str:

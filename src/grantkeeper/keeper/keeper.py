@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, get_args
 
 from ..errors import InvalidInput, NotFound, printable
 from ..model import (
     DEFAULT_MIN_TTL,
     AccessToken,
     Grant,
+    GrantRow,
     GrantStatus,
     OAuthClient,
     Redirect,
@@ -22,7 +24,7 @@ from ..model import (
     Transport,
 )
 from .authority import Authority
-from .consents import LIVE, Consents
+from .consents import LIVE, NAMED, Consents
 from .flows import Flows, OtherAccount
 from .revoking import Revoking, Siblings
 from .tokens import TokenKeeping
@@ -31,8 +33,17 @@ from .vault import Vault
 if TYPE_CHECKING:
     from ..settings import Settings
 
+LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+"""RFC 8252 7.3: a literal address, any port; our own path, without query."""
+
 OWNER_LIMIT: Final = 255
 """Longest owner id, in characters: what fits an index of every database that the store runs on."""
+
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control, format (bidirectional overrides), surrogates, private, unassigned, line and paragraph separators."""
+
+BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs that show nothing: Hangul fillers, the empty Braille pattern."""
 
 PAGE: Final = 200
 
@@ -82,7 +93,9 @@ class Keeper:
             vault=vault,
             authority=self._authority,
             client=self.client,
-            consents=Consents(store=store, vault=vault, now=now, saved=self._tokens.remember),
+            consents=Consents(
+                store=store, vault=vault, authority=self._authority, now=now, saved=self._tokens.remember
+            ),
             now=now,
         )
         self._revoking = Revoking(
@@ -152,6 +165,8 @@ class Keeper:
             InvalidInput: a value is not usable; the message names it.
         """
         oauth_client = self.client(client)
+        if other_account not in get_args(OtherAccount):
+            raise InvalidInput('other_account is "refuse" or "add".')
         return self._flows.begin(
             checked_owner(owner),
             oauth_client,
@@ -190,12 +205,13 @@ class Keeper:
         """
         return self._flows.complete(flow, params, client=client, owner=owner)
 
-    def result(self, flow: str | None, ref: str) -> Grant:
+    def result(self, flow: str | None, ref: str, *, owner: str | None = None) -> Grant:
         """Return how a completed flow ended, or raise what `complete` raised.
 
-        `ref` is the SHA-256 (hex) of its state, which a page may carry in its address when the state must leave it.
+        `ref` is the SHA-256 (hex) of its state, which a page may carry in its address when the state must leave it;
+        `owner`, when given, must be who began.
         """
-        return self._flows.result(flow, ref)
+        return self._flows.result(flow, ref, owner=owner)
 
     # --- looking at grants ------------------------------------------------------------------------------------
 
@@ -214,14 +230,16 @@ class Keeper:
             InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
         """
         owner = checked_owner(owner)
-        rows = self._store.grants(owner=owner, client=self.client(client).name, subject=subject, statuses=LIVE)
+        rows = self._pages(owner=owner, client=self.client(client).name, subject=subject, statuses=LIVE)
         found = [row.grant for row in rows if email is None or row.grant.email == email]
         if not found:
             raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
         if len(found) > 1:
-            names = ", ".join(grant.email or grant.subject for grant in found)
+            names = ", ".join(grant.email or grant.subject for grant in found[:NAMED])
+            more = ", …" if len(found) > NAMED else ""
             raise InvalidInput(
-                f"{owner!r} has {len(found)} grants at {client!r}: {names}.", advice="Name one by email or subject."
+                f"{owner!r} has {len(found)} grants at {client!r}: {names}{more}.",
+                advice="Name one by email or subject, or take one of grants().",
             )
         return found[0]
 
@@ -231,13 +249,7 @@ class Keeper:
         """Yield grants by id, those that match all that is given, revoked ones included; reads page by page."""
         owner = None if owner is None else checked_owner(owner)
         statuses = None if status is None else (status,)
-        after = ""
-        while True:
-            rows = self._store.grants(owner=owner, client=client, statuses=statuses, after=after, limit=PAGE)
-            yield from (row.grant for row in rows)
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].grant.id
+        yield from (row.grant for row in self._pages(owner=owner, client=client, statuses=statuses))
 
     def siblings(self, grant_id: str) -> tuple[Grant, ...]:
         """Return the other live grants that revoking this one at the provider would end too; raises NotFound."""
@@ -304,7 +316,29 @@ class Keeper:
 
     def sweep(self) -> int:
         """Delete flows whose browser never came back; returns how many. `begin` does it in passing."""
-        return self._store.sweep_flows(expired_before=self._now())
+        swept, more = 0, True
+        while more:
+            more = bool(batch := self._store.sweep_flows(expired_before=self._now()))
+            swept += batch
+        return swept
+
+    def _pages(
+        self,
+        *,
+        owner: str | None,
+        client: str | None,
+        statuses: tuple[GrantStatus, ...] | None,
+        subject: str | None = None,
+    ) -> Iterator[GrantRow]:
+        after = ""
+        while True:
+            rows = self._store.grants(
+                owner=owner, client=client, subject=subject, statuses=statuses, after=after, limit=PAGE
+            )
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].grant.id
 
     def close(self) -> None:
         """Close the database and HTTP pools; may be called twice."""
@@ -331,7 +365,7 @@ def checked_owner(owner: str) -> str:
     """Return the owner id if it is usable: 1 to 255 characters, none of them invisible, no space at the ends."""
     if not 0 < len(owner) <= OWNER_LIMIT:
         raise InvalidInput(f"An owner is a text of 1 to {OWNER_LIMIT} characters: your own id of the customer.")
-    if owner != owner.strip() or any(unicodedata.category(c)[0] == "C" for c in owner):
+    if owner != owner.strip() or any(unicodedata.category(c) in UNSEEN or c in BLANK for c in owner):
         raise InvalidInput(
             f"The owner {printable(owner, 64)!r} has control, invisible or bidirectional characters or outer spaces.",
             advice="Use an id that a person can read back.",
@@ -350,7 +384,7 @@ def _redirect_uri(client: OAuthClient, override: str | None) -> str:
     """Return the redirect URI of a flow: one per client, but any loopback port for installed ones (RFC 8252 7.3)."""
     if override is None or override == client.redirect_uri:
         return client.redirect_uri
-    if client.kind == "installed" and override.startswith(("http://127.0.0.1:", "http://[::1]:")):
+    if client.kind == "installed" and LOOPBACK.fullmatch(override):
         return override
     raise InvalidInput(
         f"redirect_uri is not the one of the OAuth client {client.name!r}.",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from ..errors import Conflict, NotFound
-from ..model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Revocation, Store
+from ..errors import Conflict, NotFound, SealBroken
+from ..model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Revocation, Secret, Store
 from .authority import Authority
-from .consents import LIVE
+from .consents import LIVE, has_refresh_token
 from .vault import Vault
 
 Siblings: TypeAlias = Literal["keep", "end"]
@@ -30,7 +30,7 @@ class Revoking:
         authority: Authority,
         clients: Mapping[str, OAuthClient],
         now: Callable[[], datetime],
-        forget: Callable[[str], None],
+        forget: Callable[[Grant], None],
     ) -> None:
         self._store = store
         self._vault = vault
@@ -40,7 +40,7 @@ class Revoking:
         self._forget = forget
 
     def siblings(self, grant: Grant) -> list[GrantRow]:
-        """Return the other live grants that a revocation at the provider would end (O-51).
+        """Return the other grants that live and that a revocation at the provider would end (O-51).
 
         Google ends every grant of that person in the whole Cloud project, so every OAuth client of the project counts.
         """
@@ -54,58 +54,88 @@ class Revoking:
             if other.provider.issuer == client.provider.issuer
             and other.provider.revocation_group(other.client_id) == group
         )
-        rows = self._store.grants(clients=names, issuer=grant.issuer, subject=grant.subject, statuses=LIVE, limit=PAGE)
-        return [row for row in rows if row.grant.id != grant.id]
+        found: list[GrantRow] = []
+        after = ""
+        while True:
+            rows = self._store.grants(
+                clients=names, issuer=grant.issuer, subject=grant.subject, statuses=LIVE, after=after, limit=PAGE
+            )
+            found += (row for row in rows if row.grant.id != grant.id and has_refresh_token(row))
+            if len(rows) < PAGE:
+                return found
+            after = rows[-1].grant.id
 
     def revoke(self, grant_id: str, siblings: Siblings) -> Revocation:
         """End the grant here at once, then at the provider when nobody else lives from it there (O-50, O-51)."""
         row = self._end_here(grant_id)
         others = self.siblings(row.grant)
         if others and siblings == "keep":
-            return Revocation(grant=self._erase(row), at_provider="kept", siblings=len(others))
+            return Revocation(grant=self._erased(row), at_provider="kept", siblings=len(others))
         client = self._clients.get(row.grant.client)
-        tokens = self._vault.open_tokens(row)
-        token = tokens.refresh_token or tokens.access_token
-        if client is None or token is None or client.provider.revocation_endpoint is None:
-            return Revocation(grant=self._erase(row), at_provider="nothing_to_revoke", siblings=len(others))
+        if client is None:
+            return Revocation(grant=row.grant, at_provider="pending", siblings=0)
+        if client.provider.revocation_endpoint is None:
+            return Revocation(grant=self._erased(row), at_provider="nothing_to_revoke", siblings=len(others))
+        token = next(filter(None, map(self._token, (row, *others))), None)
+        if token is None:
+            said: Literal["unreadable", "nothing_to_revoke"] = "unreadable" if row.sealed else "nothing_to_revoke"
+            return Revocation(grant=self._erased(row), at_provider=said, siblings=len(others))
         if not self._authority.revoke(client, token):
             # The token stays sealed, and unreadable through any verb, until the provider has heard of it.
             return Revocation(grant=row.grant, at_provider="pending", siblings=len(others))
+        erased = self._erased(row)
         for other in others:
             self._end_sibling(other)
-        return Revocation(grant=self._erase(row), at_provider="revoked", siblings=len(others))
+        return Revocation(grant=erased, at_provider="revoked", siblings=len(others))
+
+    def _token(self, row: GrantRow) -> Secret | None:
+        """Return a token of the row to revoke with; None when there is none, or it does not open."""
+        try:
+            tokens = self._vault.open_tokens(row)
+        except SealBroken:
+            return None
+        return tokens.refresh_token or tokens.access_token
 
     def _end_here(self, grant_id: str) -> GrantRow:
-        return self._change(
-            grant_id, lambda grant: replace(grant, status=GrantStatus.REVOKED, reason=Reason.DISCONNECTED), erase=False
-        )
+        def ended(row: GrantRow) -> GrantRow:
+            grant = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.DISCONNECTED)
+            return replace(row, grant=grant)
 
-    def _erase(self, row: GrantRow) -> Grant:
+        return self._change(grant_id, ended)
+
+    def _erased(self, row: GrantRow) -> Grant:
         """Drop the data key and the ciphertext: without its key a copy in a backup opens no more."""
-        return self._change(row.grant.id, lambda grant: replace(grant, expires_at=None), erase=True).grant
+        return self._change(
+            row.grant.id, lambda now: replace(now, grant=replace(now.grant, expires_at=None), sealed=None)
+        ).grant
 
-    def _end_sibling(self, row: GrantRow) -> None:
-        self._change(
-            row.grant.id,
-            lambda grant: replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.SIBLING_REVOKED),
-            erase=False,
-        )
+    def _end_sibling(self, listed: GrantRow) -> None:
+        """Mark a grant whose token died with another's, unless it was ended or consented to again meanwhile."""
 
-    def _change(self, grant_id: str, change: Callable[[Grant], Grant], *, erase: bool) -> GrantRow:
+        def ended(row: GrantRow) -> GrantRow:
+            if row.generation != listed.generation or not has_refresh_token(row):
+                return row
+            return replace(
+                row, grant=replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.SIBLING_REVOKED)
+            )
+
+        self._change(listed.grant.id, ended)
+
+    def _change(self, grant_id: str, change: Callable[[GrantRow], GrantRow]) -> GrantRow:
         """Save a changed row by compare-and-swap, reading again whenever somebody saved first."""
         for _ in range(SAVE_ATTEMPTS):
             row = self._store.grant(grant_id)
             if row is None:
                 raise NotFound(f"There is no grant {grant_id[:64]!r}.")
-            self._forget(grant_id)
-            changed = change(row.grant)
-            if changed == row.grant and not (erase and row.sealed):
+            changed = change(row)
+            if changed == row:
                 return row
-            grant = replace(changed, version=row.grant.version + 1, updated_at=self._now())
-            saved = replace(row, grant=grant, sealed=None if erase else row.sealed)
+            grant = replace(changed.grant, version=row.grant.version + 1, updated_at=self._now())
+            saved = replace(changed, grant=grant)
             try:
                 self._store.save_grant(saved, expected_version=row.grant.version)
             except Conflict:
                 continue
+            self._forget(grant)
             return saved
         raise Conflict(f"Grant {grant_id} changes faster than it can be saved.")

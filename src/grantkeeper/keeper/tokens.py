@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ..errors import Conflict, ConsentRequired, GrantkeeperError, InvalidInput, NotFound, ProviderUnavailable
 from ..model import AccessToken, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Store, Tokens
+from ..oauth.identity import same_identity
 from ..oauth.token import TokenAnswer, TokenRefusal, scope_difference
 from ..renewal import advice, due, meaning, why_it_ended
 from .authority import DEADLINE, Authority, refused
 from .vault import Vault
+
+log = logging.getLogger("grantkeeper")
+
+_NO_TIME: Final = timedelta()
+
+_NOTHING: Final = AccessToken(value=Secret(""), expires_at=datetime.min.replace(tzinfo=UTC), scopes=frozenset())
+"""Held in place of a token: whatever is in memory of an earlier state of the grant is not handed out."""
 
 MIN_INTERVAL: Final = timedelta(seconds=30)
 """No second refresh of a grant sooner than this because of a short-lived or rejected token (R-39): a caller that asks
 for more life than the provider gives, or an API that refuses every token, must not become a hot loop of refreshes."""
 
 MAX_HELD: Final = 100_000
-"""Tokens held in memory, about 1 kB each; past that the longest held one goes (R-54)."""
+"""Tokens held in memory, about 1 kB each; past that the one looked at longest ago goes (R-54)."""
 
 SAVE_ATTEMPTS: Final = 5
 """Who loses a compare-and-swap reads again and saves again; five losses in a row mean that something is wrong."""
@@ -81,7 +90,8 @@ class TokenKeeping:
             return None
         now = self._now()
         # The lower bound matters: after a clock set back, "look again" would otherwise be an hour away (R-65).
-        if held.looked_at <= now < held.look_again_at and held.token.expires_at - now > min_ttl:
+        left = held.token.expires_at - now
+        if held.looked_at <= now < held.look_again_at and left > min_ttl and left > _NO_TIME:
             return held.token
         return None
 
@@ -89,10 +99,10 @@ class TokenKeeping:
         """Return the row's token when it lives longer than `min_ttl`, None when it has to be refreshed."""
         row = self._active_row(grant_id)
         now = self._now()
-        if due(row.grant.expires_at, now=now, min_ttl=min_ttl):
+        if due(row.grant.expires_at, now=now, min_ttl=max(min_ttl, _NO_TIME)):
             return None
         held = self._held.get(grant_id)
-        if held is not None and held.version == row.grant.version:
+        if held is not None and held.version == row.grant.version and held.token is not _NOTHING:
             return self._hold(row.grant, held.token, now)
         access_token = self._vault.open_tokens(row).access_token
         return None if access_token is None else self._hold(row.grant, _handed_out(row.grant, access_token), now)
@@ -118,42 +128,44 @@ class TokenKeeping:
                 raise _unknown(grant_id)
             now = self._now()
             grant = row.grant
-            young = grant.used_at is not None and timedelta() <= now - grant.used_at < MIN_INTERVAL
+            young = grant.refreshed_at is not None and timedelta() <= now - grant.refreshed_at < MIN_INTERVAL
             if due(grant.expires_at, now=now, min_ttl=timedelta()) or young:
                 return
             if self._vault.open_tokens(row).access_token != token:
                 return
             try:
-                self._save(row, replace(grant, expires_at=now), now=now)
+                saved = self._save(row, replace(grant, expires_at=now), now=now)
             except Conflict:
                 continue
-            self.forget(grant_id)
+            self.forget(saved)
             return
 
     def remember(self, grant: Grant, access_token: Secret) -> None:
         """Hold a token that was just saved."""
         self._hold(grant, _handed_out(grant, access_token), self._now())
 
-    def forget(self, grant_id: str) -> None:
-        """Drop what memory holds of a grant."""
-        with self._held_lock:
-            self._held.pop(grant_id, None)
+    def forget(self, grant: Grant) -> None:
+        """Hand out no token from memory that is older than this state of the grant, which is saved already."""
+        self._hold(grant, _NOTHING, self._now())
 
     def _hold(self, grant: Grant, token: AccessToken, now: datetime) -> AccessToken:
+        """Keep a token in memory, unless a later state of the grant is known: a slow thread must not undo it (R-55)."""
         held = _Held(token=token, version=grant.version, looked_at=now, look_again_at=now + self._max_stale)
         with self._held_lock:
-            if len(self._held) >= MAX_HELD and grant.id not in self._held:
-                del self._held[next(iter(self._held))]
+            known = self._held.pop(grant.id, None)
+            if known is not None and known.version > grant.version:
+                held = known
+            elif known is None and len(self._held) >= MAX_HELD:
+                del self._held[next(iter(self._held))]  # the one that was looked at longest ago
             self._held[grant.id] = held
         return token
 
     def _active_row(self, grant_id: str) -> GrantRow:
         row = self._store.grant(grant_id)
-        if row is None or not row.grant.usable:
-            self.forget(grant_id)
         if row is None:
             raise _unknown(grant_id)
         if not row.grant.usable:
+            self.forget(row.grant)
             raise unusable(row.grant)
         return row
 
@@ -175,7 +187,7 @@ class TokenKeeping:
     def _lead(self, flight: _Flight, grant_id: str, min_ttl: timedelta | None) -> None:
         flight.error = ProviderUnavailable("The thread that refreshed was interrupted.", advice="Ask again.")
         try:
-            flight.token = self._renew(grant_id, min_ttl)
+            flight.token = self._renew_or_take(grant_id, min_ttl)
             flight.error = None
         except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits, this one included
             flight.error = error
@@ -183,6 +195,17 @@ class TokenKeeping:
             with self._flights_lock:
                 del self._flights[grant_id]
             flight.done.set()
+
+    def _renew_or_take(self, grant_id: str, min_ttl: timedelta | None) -> AccessToken:
+        """Refresh; when somebody else saved new tokens meanwhile, theirs serve as well."""
+        for _ in range(SAVE_ATTEMPTS):
+            try:
+                return self._renew(grant_id, min_ttl)
+            except Conflict:
+                found = self.stored(grant_id, min_ttl or _NO_TIME)
+                if found is not None:
+                    return found
+        raise Conflict(f"Grant {grant_id} changes faster than it can be refreshed.", advice="Ask again.")
 
     def _renew(self, grant_id: str, min_ttl: timedelta | None) -> AccessToken:
         """Read the row again, refresh if it is still due, save first, then judge the answer (R-09, R-12)."""
@@ -202,6 +225,8 @@ class TokenKeeping:
         if isinstance(answer, TokenRefusal):
             raise self._refusal(row, client, answer)
         saved = self._save_answer(row, client, tokens.refresh_token, answer, asked_at)
+        if answer.warning:
+            log.warning("refreshing grant %s: the provider's answer is odd: %s", grant_id, answer.warning)
         if answer.problem or answer.access_token is None:
             raise ProviderUnavailable(
                 f"{client.provider.called} answered with a token we cannot use: {answer.problem}."
@@ -214,8 +239,8 @@ class TokenKeeping:
         """True when a refresh ended a moment ago and its token is still alive: another would bring no more life."""
         now = self._now()
         return (
-            grant.used_at is not None
-            and timedelta() <= now - grant.used_at < MIN_INTERVAL
+            grant.refreshed_at is not None
+            and timedelta() <= now - grant.refreshed_at < MIN_INTERVAL
             and not due(grant.expires_at, now=now, min_ttl=timedelta())
         )
 
@@ -230,8 +255,9 @@ class TokenKeeping:
             raise ProviderUnavailable("The refresh ended without a token.", advice="Ask again.")
         left = token.expires_at - self._now()
         if min_ttl is not None and left <= min_ttl:
+            lives = timedelta(seconds=int(left.total_seconds()))
             raise InvalidInput(
-                f"min_ttl is {min_ttl} but the provider's new token lives {left} only.",
+                f"min_ttl is {min_ttl} but the provider's new token lives {lives} only.",
                 advice="Ask for a shorter min_ttl.",
             )
         return token
@@ -245,10 +271,10 @@ class TokenKeeping:
         for _ in range(SAVE_ATTEMPTS):
             now = self._now()
             grant = replace(
-                _with_scopes(row.grant, client, answer),
+                _judged(row.grant, client, answer),
                 expires_at=answer.expires_at if good else now,
                 ends_at=answer.ends_at or row.grant.ends_at,
-                used_at=asked_at,
+                refreshed_at=asked_at,
             )
             try:
                 return self._save(row, grant, now=now, tokens=tokens)
@@ -259,10 +285,14 @@ class TokenKeeping:
     def _after_conflict(self, old: GrantRow) -> GrantRow:
         """Return the row as it is now, if our tokens still follow the ones that it holds.
 
-        A report or a status changed beside the tokens: save again on top. Other tokens (a new consent, another
-        process) or a revocation: they stand, and what we were given is not put over them.
+        A report, or another process that was told that the token we used up is dead: save on top, ours is the newer.
+        Other tokens (a new consent, another process) or an end on purpose: they stand.
         """
-        row = self._active_row(old.grant.id)
+        row = self._store.grant(old.grant.id)
+        if row is None:
+            raise _unknown(old.grant.id)
+        if row.grant.status is GrantStatus.REVOKED or row.grant.reason is Reason.SIBLING_REVOKED:
+            raise unusable(row.grant)
         if row.generation != old.generation:
             raise Conflict(f"Grant {row.grant.id} was given other tokens while it was refreshed.", advice="Ask again.")
         return row
@@ -285,7 +315,7 @@ class TokenKeeping:
         except Conflict as conflict:
             # Somebody saved meanwhile, a new consent perhaps: what we were told is about a token that is no more.
             return conflict
-        self.forget(row.grant.id)
+        self.forget(dead)
         return unusable(dead, refusal)
 
     def _save(self, row: GrantRow, grant: Grant, *, now: datetime, tokens: Tokens | None = None) -> Grant:
@@ -295,7 +325,7 @@ class TokenKeeping:
         if tokens is not None:
             key = row.sealed.key if row.sealed else None
             generation = row.generation + 1
-            sealed = self._vault.seal_tokens(tokens, grant_id=grant.id, generation=generation, key=key)
+            sealed = self._vault.seal_tokens(tokens, grant=grant, generation=generation, key=key)
             changed = replace(changed, generation=generation, sealed=sealed)
         self._store.save_grant(changed, expected_version=row.grant.version)
         return grant
@@ -310,15 +340,19 @@ class TokenKeeping:
         return client
 
 
-def _with_scopes(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
-    """Return the grant with the scopes that a refresh's answer names, if it names any (RFC 6749 5.1)."""
-    if answer.scopes is None:
-        return grant
-    difference = scope_difference(client, answer.scopes)
-    grant = replace(grant, scopes=difference.granted, missing=difference.missing, extra=difference.extra)
-    if not difference.missing:
-        return grant
-    return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.SCOPES_MISSING)
+def _judged(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
+    """Return the grant as a refresh's answer leaves it: alive, of the same person, with the scopes that it names."""
+    if answer.scopes is not None:
+        difference = scope_difference(client, answer.scopes)
+        grant = replace(grant, scopes=difference.granted, missing=difference.missing, extra=difference.extra)
+    if answer.id_token is not None and not same_identity(
+        answer.id_token, issuer=grant.issuer, subject=grant.subject, client=client
+    ):
+        log.error("grant %s: the provider refreshed it for another person; it is not used any more", grant.id)
+        return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.OTHER_ACCOUNT)
+    if grant.missing:
+        return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.SCOPES_MISSING)
+    return replace(grant, status=GrantStatus.ACTIVE, reason=Reason.NONE)
 
 
 def _handed_out(grant: Grant, access_token: Secret) -> AccessToken:

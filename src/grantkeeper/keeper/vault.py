@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from ..errors import SealBroken
-from ..model import FlowRow, GrantRow, SealContext, Sealed, Sealer, Secret, Tokens
+from ..model import FlowRow, Grant, GrantRow, SealContext, Sealed, Sealer, Secret, Tokens
 
 GRANT_TABLE: Final = "grant"
 FLOW_TABLE: Final = "flow"
@@ -47,16 +48,22 @@ class Vault:
         self._sealer = sealer
         self._installation = installation
 
-    def seal_tokens(self, tokens: Tokens, *, grant_id: str, generation: int, key: bytes | None) -> Sealed:
-        """Seal a grant's tokens; `key` is the row's wrapped data key, None for a new row."""
-        context = self._context(GRANT_TABLE, grant_id, "tokens", generation)
-        return self._sealer.seal(_tokens_written(tokens), context, key=key)
+    def seal_tokens(self, tokens: Tokens, *, grant: Grant, generation: int, key: bytes | None) -> Sealed:
+        """Seal a grant's tokens; `key` is the row's wrapped data key, None for a new row.
+
+        A data key that does not open any more is replaced: whoever consents again mends a broken row.
+        """
+        context = self._grant_context(grant, generation)
+        if key is not None:
+            with contextlib.suppress(SealBroken):
+                return self._sealer.seal(_tokens_written(tokens), context, key=key)
+        return self._sealer.seal(_tokens_written(tokens), context)
 
     def open_tokens(self, row: GrantRow) -> Tokens:
         """Open a grant's tokens; raises SealBroken when the row was altered, swapped or belongs to another key."""
         if row.sealed is None:
             return Tokens(refresh_token=None, access_token=None)
-        opened = self._sealer.open(row.sealed, self._context(GRANT_TABLE, row.grant.id, "tokens", row.generation))
+        opened = self._sealer.open(row.sealed, self._grant_context(row.grant, row.generation))
         try:
             return _tokens_read(opened)
         except msgspec.MsgspecError:
@@ -77,6 +84,11 @@ class Vault:
         except msgspec.MsgspecError:
             del opened
             raise SealBroken("The sealed secrets of a flow are not what grantkeeper writes.") from None
+
+    def _grant_context(self, grant: Grant, generation: int) -> SealContext:
+        # Owner and client are bound too: a row that somebody gives to another owner opens no more (V-02).
+        table = f"{GRANT_TABLE} of {grant.owner!r} at {grant.client!r}"
+        return self._context(table, grant.id, "tokens", generation)
 
     def _context(self, table: str, row: str, column: str, generation: int) -> SealContext:
         return SealContext(installation=self._installation, table=table, row=row, column=column, generation=generation)

@@ -12,7 +12,7 @@ from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
 from . import tables
 
 # `ended` follows from the status; the rest is for renewal by several processes.
-_BESIDE: Final = frozenset({"ended", "due_at", "checked_at", "lease_owner", "lease_until"})
+_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_owner", "lease_until"})
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
@@ -92,7 +92,7 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "consented_at": instant(grant.consented_at),
         "created_at": instant(grant.created_at),
         "updated_at": instant(grant.updated_at),
-        "used_at": _or_none(grant.used_at),
+        "refreshed_at": _or_none(grant.refreshed_at),
         "version": grant.version,
         "generation": row.generation,
         "data_key": sealed.key if sealed else None,
@@ -105,7 +105,7 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
 def grant_row(columns: Sequence[Any]) -> GrantRow:
     """Return the row whose GRANT_COLUMNS these are."""
     (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
-    (expires, ends, consented, created, updated, used, version, generation, key, data) = columns[11:]
+    (expires, ends, consented, created, updated, refreshed, version, generation, key, data) = columns[11:]
     grant = Grant(
         id=ident,
         owner=owner,
@@ -123,7 +123,7 @@ def grant_row(columns: Sequence[Any]) -> GrantRow:
         consented_at=_EPOCH + timedelta(microseconds=consented),
         created_at=_EPOCH + timedelta(microseconds=created),
         updated_at=_EPOCH + timedelta(microseconds=updated),
-        used_at=_moment(used),
+        refreshed_at=_moment(refreshed),
         version=version,
     )
     return GrantRow(grant=grant, generation=generation, sealed=_sealed(key, data))

@@ -53,7 +53,7 @@ grant: Final = Table(
     Column("consented_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
-    Column("used_at", INSTANT),
+    Column("refreshed_at", INSTANT),
     Column("version", BigInteger, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("data_key", SEALED),
@@ -62,6 +62,7 @@ grant: Final = Table(
     # a revoked grant is final, and the same person may consent again in a row of its own.
     # What follows is for renewal by several processes; a GrantRow does not carry it and saving one leaves it alone.
     Column("due_at", INSTANT),
+    Column("used_at", INSTANT),
     Column("checked_at", INSTANT),
     Column("lease_owner", String(WORD_LENGTH)),
     Column("lease_until", INSTANT),

@@ -101,7 +101,7 @@ class Connect:
             raise outcome.missing()
         done: Grant | GrantkeeperError
         try:
-            done = await self.face.keeper.result(flow, ref)
+            done = await self.face.keeper.result(flow, ref, owner=owner)
         except GrantkeeperError as error:
             done = error
         if isinstance(done, Grant) and (done.owner, done.client) != (owner, client.name):

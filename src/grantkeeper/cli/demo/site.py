@@ -170,6 +170,7 @@ _AFTER: Final = {
     "kept": "Disconnected here. Google knows one consent per person and project, and your other connection "
     "still lives from it, so it is revoked there with the last one.",
     "pending": "Disconnected here. Google could not be reached; the revocation there will be sent again.",
+    "unreadable": "Disconnected here. Its sealed token does not open, so only you can end it at Google.",
     "nothing_to_revoke": "Disconnected. There was nothing left to revoke at Google.",
 }
 
