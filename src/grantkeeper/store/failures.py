@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured
+from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, SealBroken
 
 RUN_INIT: Final = "Run `grantkeeper init`."
 
@@ -54,6 +54,7 @@ _SAID: Final = {
     "too many clients": "53300",
 }
 _UNKNOWN_HOST: Final = ("failed to resolve host", "could not translate host name")
+_NOT_UTF8: Final = "Could not decode to UTF-8"  # CPython's sqlite3, without a code; the text that follows is the value
 _UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
 
 
@@ -72,9 +73,13 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
     """Return the error to raise for a driver's error at `where`, which names the database without its password.
 
     Conflict for a broken unique constraint; Misconfigured for what stays wrong until somebody changes it (no tables,
-    no such database, login refused, file unreadable or damaged); DatabaseUnavailable for the rest.
+    no such database, login refused, file unreadable or damaged); SealBroken for a row with text that is none;
+    DatabaseUnavailable for the rest.
     """
     code = error_code(error)
+    if code == "no text":
+        advice = "Restore the row from a backup, or let the owner consent again."
+        return SealBroken(f"A row of the database {where} was altered: it holds text that is not UTF-8.", advice=advice)
     if code in _UNIQUE:
         return Conflict("It is there already.", advice="Read it again.")
     if code in _YOURS:
@@ -89,7 +94,7 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
 
 
 def error_code(error: BaseException) -> str:
-    """Return the SQLSTATE, or SQLite's result code, or `unreachable`, `unknown host`, or the error's class."""
+    """Return the SQLSTATE, SQLite's result code, `unreachable`, `unknown host`, `no text`, or the error's class."""
     state = getattr(error, "sqlstate", None)
     if state:
         return str(state)
@@ -99,6 +104,8 @@ def error_code(error: BaseException) -> str:
     if type(error).__name__ not in {"OperationalError", "ConnectionTimeout"}:
         return type(error).__name__
     said = str(error)
+    if said.startswith(_NOT_UTF8):
+        return "no text"
     if any(words in said for words in _UNKNOWN_HOST):
         return "unknown host"
     return next((code for words, code in _SAID.items() if words in said), "unreachable")

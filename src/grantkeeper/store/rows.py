@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, SealBroken, printable
 from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
 from . import tables
 
@@ -16,6 +16,8 @@ _BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_o
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
+# What reading a row raises when a column holds another type than it was made for, or a time beyond the calendar.
+_MALFORMED: Final = (KeyError, TypeError, ValueError, OverflowError)
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -103,9 +105,23 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
 
 
 def grant_row(columns: Sequence[Any]) -> GrantRow:
-    """Return the row whose GRANT_COLUMNS these are."""
+    """Return the row whose GRANT_COLUMNS these are.
+
+    Raises:
+        SealBroken: somebody altered the row, or a newer version wrote it: it holds what is no grant.
+    """
+    try:
+        return _grant_row(columns)
+    except _MALFORMED as error:
+        problem = _not_ours(f"Grant {columns[0]!r}", error)
+    raise problem
+
+
+def _grant_row(columns: Sequence[Any]) -> GrantRow:
+    _check_types(columns[:11], str)
     (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
     (expires, ends, consented, created, updated, refreshed, version, generation, key, data) = columns[11:]
+    _check_types((version, generation), int)
     grant = Grant(
         id=ident,
         owner=owner,
@@ -114,7 +130,7 @@ def grant_row(columns: Sequence[Any]) -> GrantRow:
         subject=subject,
         email=email,
         status=_STATUSES[status],
-        reason=_REASONS[reason],
+        reason=_reason(reason, _STATUSES[status]),
         scopes=frozenset(scopes.split()),
         missing=frozenset(missing.split()),
         extra=frozenset(extra.split()),
@@ -155,9 +171,23 @@ def flow_values(flow: FlowRow) -> dict[str, Any]:
 
 
 def flow_row(columns: Sequence[Any]) -> FlowRow:
-    """Return the flow whose FLOW_COLUMNS these are."""
+    """Return the flow whose FLOW_COLUMNS these are.
+
+    Raises:
+        SealBroken: somebody altered the row: it holds what is no flow.
+    """
+    try:
+        return _flow_row(columns)
+    except _MALFORMED as error:
+        problem = _not_ours(f"The flow with the state's hash {columns[0]!r}", error)
+    raise problem
+
+
+def _flow_row(columns: Sequence[Any]) -> FlowRow:
     (state, browser, owner, client, redirect_uri, key, data, expires) = columns[:8]
     (grant_id, other_account, forced, consumed, outcome, result_grant_id) = columns[8:]
+    texts = (state, browser, owner, client, redirect_uri, grant_id, other_account, outcome, result_grant_id)
+    _check_types(texts, str)
     return FlowRow(
         state_hash=state,
         browser_hash=browser,
@@ -189,4 +219,31 @@ def _moment(microseconds: int | None) -> datetime | None:
 
 
 def _sealed(key: bytes | None, data: bytes | None) -> Sealed | None:
-    return None if key is None or data is None else Sealed(key=key, data=data)
+    if key is None or data is None:
+        return None
+    _check_types((key, data), bytes)
+    return Sealed(key=key, data=data)
+
+
+def _reason(word: str, status: GrantStatus) -> Reason:
+    """Return the reason; of one that a newer version wrote, the most general that fits the status.
+
+    The status decides what may be done with a grant, the reason only explains it: while old and new processes share a
+    database, as in every upgrade, an explanation that is not known here must stop nobody.
+    """
+    lives = status in (GrantStatus.ACTIVE, GrantStatus.PENDING)
+    return _REASONS.get(word, Reason.NONE if lives else Reason.REVOKED_OR_EXPIRED)
+
+
+def _check_types(values: Sequence[Any], kind: type) -> None:
+    """Raise TypeError for a value of another type: SQLite keeps any type in any column."""
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError
+
+
+def _not_ours(row: str, error: Exception) -> SealBroken:
+    """Return the error that names the row; nothing in it is repeated, for it may be a token in clear."""
+    advice = "Restore the row from a backup, or upgrade grantkeeper if a newer version wrote it."
+    what = "a status that is not known here" if isinstance(error, KeyError) else "a value of a wrong type"
+    return SealBroken(f"{printable(row)} holds {what}.", advice=advice)
