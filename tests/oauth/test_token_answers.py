@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from grantkeeper.errors import ProviderWords
 from grantkeeper.model import DEFAULT_MIN_TTL, Response, Secret
-from grantkeeper.oauth.reading import MAX_SCOPE_LENGTH, MAX_SCOPES
 from grantkeeper.oauth.token import (
     DEFAULT_LIFETIME,
     MAX_LIFETIME,
@@ -200,48 +198,6 @@ def test_what_is_odd_beside_the_tokens_does_not_spoil_them(changes: dict[str, An
     found = answer(**changes)
     assert found.problem == ""
     assert found.refresh_token == Secret("1//0refresh")
-
-
-@pytest.mark.parametrize(
-    ("spelled", "read"),
-    [
-        (f"{ADWORDS} openid", {ADWORDS, "openid"}),
-        (f"openid  {ADWORDS} ", {ADWORDS, "openid"}),
-        (ADWORDS, {ADWORDS}),
-        (f"{ADWORDS},openid", {ADWORDS, "openid"}),
-        (f"{ADWORDS}, openid", {ADWORDS, "openid"}),
-        ([ADWORDS, "openid", 7], {ADWORDS, "openid"}),
-        (..., None),
-        (None, None),
-        ("", None),
-        (" , ", None),
-        ("openid a\0b", {"openid"}),
-        ("openid \ud800", {"openid"}),
-        ("\u00e9 openid\x7f a\u00a0b a\x0bb", None),
-        ('openid "a" b\\c', {"openid"}),
-        (["openid a", "\0", ["b"]], {"openid", "a"}),
-        ("a\tb\r\nc", {"a", "b", "c"}),
-        ("a" * MAX_SCOPE_LENGTH + " " + "b" * (MAX_SCOPE_LENGTH + 1), {"a" * MAX_SCOPE_LENGTH}),
-        (" ".join(["a"] * 2000 + ["b"]), {"a", "b"}),
-        (" ".join(map(str, range(2000))), set(map(str, range(MAX_SCOPES)))),
-        ("\0", None),
-        (7, None),
-        ({}, None),
-    ],
-)
-def test_every_spelling_of_scopes_is_read(spelled: object, read: set[str] | None) -> None:
-    """O-24: narrower, wider, reordered, absent, comma-separated; absent means as asked (OIDF no-scope-in-...).
-
-    R-12: what is no scope-token (RFC 6749 A.4) or beyond all measure is left out; a database could not keep it.
-    """
-    assert answer(scope=spelled).scopes == (None if read is None else frozenset(read))
-
-
-@given(st.text() | st.lists(st.text() | st.integers()))
-def test_whatever_is_granted_can_be_stored(spelled: object) -> None:
-    """R-12: visible ASCII without quote and backslash, none of it empty or long."""
-    for scope in answer(scope=spelled).scopes or ():
-        assert re.fullmatch(r"[!#-\[\]-~]{1,500}", scope)
 
 
 @pytest.mark.parametrize(
