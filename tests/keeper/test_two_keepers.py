@@ -26,8 +26,7 @@ from grantkeeper import (
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper.flows import sha256
 from grantkeeper.testing import EmulatorTransport, consent
-from keeper.people import IDA, SAM, TOM, refreshes
-from keeper.two import Two
+from keeper.people import IDA, SAM, TOM, Two, refreshes
 
 HOUR = timedelta(hours=1)
 
