@@ -200,3 +200,15 @@ def test_no_header_decides_where_we_are(visitor: Visitor, spoofed: dict[str, str
     assert "evil" not in page.text
     assert page.headers["set-cookie"].startswith("__Host-grantkeeper=")
     assert page.headers["content-security-policy"] == CSP
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "8193", "0" * 5000 + "8193", "-1", "8e3", ""])
+def test_a_length_that_is_no_small_number_is_refused(visitor: Visitor, length: str) -> None:
+    """A5 4.1.4: also one of more digits than Python reads as a number; refused, not a crash."""
+    page = visitor.get("/", **{"content-length": length})
+    assert (page.status_code, heading(page)) == (413, "That is too much")
+
+
+def test_a_length_may_begin_with_zeros(visitor: Visitor) -> None:
+    """RFC 9110 8.6: Content-Length is 1*DIGIT; what counts is the number."""
+    assert visitor.get("/", **{"content-length": "0" * 5000 + "12"}).status_code == 200

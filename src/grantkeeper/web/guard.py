@@ -109,7 +109,13 @@ def _oversized(scope: Scope) -> Stop | None:
     if len(scope.get("query_string", b"")) > MAX_HEADERS:
         return too_large(414)
     length = sent.get(b"content-length", b"0")
-    return too_large(413) if not length.isdigit() or int(length) > MAX_BODY else None
+    return None if length.isdigit() and _at_most(length, MAX_BODY) else too_large(413)
+
+
+def _at_most(digits: bytes, limit: int) -> bool:
+    """Compare without reading a number of thousands of digits, which `int` refuses with ValueError."""
+    short = digits.lstrip(b"0") or b"0"
+    return len(short) <= len(str(limit)) and int(short) <= limit
 
 
 def browser_secret(request: Request, face: Face) -> str | None:
