@@ -161,3 +161,19 @@ def test_a_key_ring_of_odd_text_is_refused_without_showing_it(text: str) -> None
     with pytest.raises(Misconfigured, match=r"^Key \d of the key ring") as refused:
         KeyRing.parse(text)
     holds_none_of(refused.value, KEY, KEY[:20])
+
+
+@pytest.mark.parametrize(
+    "rest", [f"gk:s3@{SECRET}@127.0.0.1:1/db", f"gk:s3@x/{SECRET}@h/db", f"gk:s3@x?{SECRET}@h/db", f"gk:@{SECRET}@h"]
+)
+def test_a_password_with_a_bare_at_sign_is_refused_unshown(folder: Path, rest: str) -> None:
+    """V-20: what follows its first @ would be taken for the host, and shown as such by every later message."""
+    refused = refusal(folder, {"GRANTKEEPER_DATABASE": f"postgresql://{rest}"})
+    assert str(refused.args[0]) == "GRANTKEEPER_DATABASE: has more than one @."
+    assert "Percent-encode the password" in refused.advice
+
+
+def test_a_percent_encoded_at_sign_is_a_password_like_any_other(folder: Path) -> None:
+    """It goes on as written."""
+    url = "postgresql://gk:s3%40cret@127.0.0.1:1/db"
+    assert Settings.load(folder / "grantkeeper.toml", {"GRANTKEEPER_DATABASE": url}).database == url

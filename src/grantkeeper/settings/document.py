@@ -262,6 +262,8 @@ def _database(written: _Setting, folder: Path) -> str:
         advice = "Percent-encode what a password has beyond ASCII, as UTF-8."
         raise written.wrong("holds a character that no URL has", advice)
     if not scheme.startswith("sqlite"):
+        if rest.count("@") > 1:  # the first would end the password, and its rest be shown as the host
+            raise written.wrong("has more than one @", "Percent-encode the password: @ is written %40.")
         return url
     path, question, query = rest.removeprefix("/").partition("?")
     if not rest.startswith("/") or not path or path.startswith(":memory:"):
