@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from grantkeeper.emulator import Emulator
+from grantkeeper.errors import DatabaseUnavailable
 from grantkeeper.keeper import Keeper
+from grantkeeper.store import SqlStore
 from web.visitor import IDA, SITE, Visitor, heading, token_requests
 
 PARAMETERS = ("state", "iss", "code", "scope", "authuser", "prompt")
@@ -142,3 +144,42 @@ def test_the_provider_is_never_framed(visitor: Visitor) -> None:
     """O-21: no page of ours embeds anything, or runs a script."""
     for page in (visitor.get("/"), visitor.get("/connect/google-ads"), visitor.end(visitor.return_path(person=IDA))):
         assert not re.search(r"<(iframe|frame|object|embed|script)\b", page.text)
+
+
+@pytest.mark.parametrize("verb", ["flow", "consume_flow"])
+def test_a_database_that_fails_once_costs_a_reload(
+    visitor: Visitor, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, verb: str
+) -> None:
+    """O-03: the callback's own address answers 503 and spends nothing; the same address ends the flow afterwards."""
+
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise DatabaseUnavailable("The database is locked.")
+
+    path = visitor.return_path()
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlStore, verb, away)
+        page = visitor.get(path)
+    assert (page.status_code, heading(page)) == (503, "We cannot write this down right now")
+    assert "Reload this page in a moment" in page.text
+    assert token_requests(emulator) == 0
+    noted = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "grantkeeper.web"]
+    assert noted == [("WARNING", "connecting google-ads ended in DatabaseUnavailable: The database is locked.")]
+    assert heading(visitor.end(path)) == "Google Ads is connected"
+
+
+def test_a_database_that_fails_after_the_code_was_spent_offers_a_new_start(
+    visitor: Visitor, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-59: a reload sends no second token request, and the page's button begins anew."""
+
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise DatabaseUnavailable("The database is locked.")
+
+    path = visitor.return_path()
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlStore, "insert_grant", away)
+        assert visitor.get(path).status_code == 503
+    page = visitor.get(path)
+    assert page.status_code == 503
+    assert token_requests(emulator) == 1
+    assert visitor.press(page).status_code == 303

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import RedirectResponse, Response
 
-from grantkeeper.errors import BadCallback, GrantkeeperError, Misconfigured, NotFound
+from grantkeeper.errors import BadCallback, DatabaseUnavailable, GrantkeeperError, NotFound
 from grantkeeper.model import Grant, GrantStatus, Redirect
 from grantkeeper.oauth.authorization import query_pairs
 from grantkeeper.web import guard, outcome
@@ -78,7 +78,10 @@ class Connect:
         return self._away(away)
 
     async def callback(self, request: Request) -> Response:
-        """Take the browser back, and leave code and state out of the address bar (O-16)."""
+        """Take the browser back, and leave code and state out of the address bar (O-16).
+
+        A database that does not answer leaves them there: a reload of this address can still end the flow.
+        """
         if request.method != "GET":
             raise outcome.not_allowed()
         client, owner = self._client(request), await self._owner(request)
@@ -87,6 +90,9 @@ class Connect:
         try:
             done = await self.face.keeper.complete(flow, query, client=client.name, owner=owner)
         except (BadCallback, NotFound) as error:
+            return await self._ended(request, client, owner, error)
+        except DatabaseUnavailable as error:
+            self._note(client, error)
             return await self._ended(request, client, owner, error)
         except GrantkeeperError as error:
             self._note(client, error)
@@ -171,5 +177,4 @@ class Connect:
 
     def _note(self, client: OAuthClient, error: GrantkeeperError) -> None:
         """Tell the operators what the person is told in softer words."""
-        level = logging.ERROR if isinstance(error, Misconfigured) else logging.INFO
-        log.log(level, "connecting %s ended in %s: %s", client.name, type(error).__name__, error)
+        log.log(outcome.log_level(error), "connecting %s ended in %s: %s", client.name, type(error).__name__, error)

@@ -6,6 +6,7 @@ template, never trusted.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from grantkeeper.errors import (
     AccountMismatch,
     BadCallback,
+    Conflict,
     ConsentDenied,
     ConsentRequired,
     DatabaseUnavailable,
@@ -20,6 +22,7 @@ from grantkeeper.errors import (
     Misconfigured,
     NotFound,
     ProviderUnavailable,
+    SealBroken,
     printable,
 )
 from grantkeeper.model import Grant, GrantStatus
@@ -74,6 +77,13 @@ def ending(result: Grant | GrantkeeperError, names: Names) -> Ending:
         if isinstance(result, kind):
             return words(result, names)
     return _our_fault(result, names)
+
+
+def log_level(error: GrantkeeperError) -> int:
+    """Return how loudly the operators are told: our faults are errors, a database that is away is a warning."""
+    if isinstance(error, DatabaseUnavailable):
+        return logging.WARNING
+    return logging.ERROR if isinstance(error, (Misconfigured, SealBroken, Conflict)) else logging.INFO
 
 
 def _connected(grant: Grant, names: Names) -> Ending:
@@ -206,7 +216,7 @@ def _database(_error: GrantkeeperError, names: Names) -> Ending:
         title="We cannot write this down right now",
         text=(
             f"{names.business} has trouble with its own records, and you did nothing wrong.",
-            "Wait a minute, then start again.",
+            "Reload this page in a moment. If you keep seeing it, start again.",
         ),
         again="Start again",
         page_status=503,
