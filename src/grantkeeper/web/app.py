@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import logging
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from grantkeeper.errors import GrantkeeperError
+from grantkeeper.errors import GrantkeeperError, printable
 from grantkeeper.web import outcome
 from grantkeeper.web.connect import Connect
 from grantkeeper.web.face import Face
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.web.face import Answer
+
+log = logging.getLogger("grantkeeper.web")
+_LOG_LIMIT: Final = 600
+"""Characters of an error in the log: our longest message with its advice and the provider's words."""
 
 
 def grantkeeper_app(
@@ -41,6 +48,7 @@ def grantkeeper_app(
     Args:
         keeper: whose OAuthClients (of kind `web`) are offered.
         owner: says from the host application's own session whose browser a request comes from; None stops it with 401.
+            It may raise Starlette's HTTPException: the answer has that status, and a redirect passes unchanged.
             That session's cookie must be SameSite=Lax (not Strict), or the way back from the provider lacks it.
         business_name: how your customers know you.
         owner_name: how to call the owner on a page; the owner's id if not given.
@@ -97,15 +105,20 @@ def _handlers(face: Face) -> dict[type[Exception] | int, Callable[[Request, Exce
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-        stop = {404: outcome.missing, 405: outcome.not_allowed}.get(error.status_code, outcome.not_allowed)()
-        response = show(request, face, stop.ending)
+        if error.status_code < HTTPStatus.BAD_REQUEST:  # the host's `owner` sends the browser to its own sign-in
+            return Response(status_code=error.status_code, headers=error.headers)
+        response = show(request, face, outcome.refused(error.status_code, face.business).ending)
         response.headers.update(error.headers or {})
         return response
 
     def failed(request: Request, error: Exception) -> Response:
         assert isinstance(error, GrantkeeperError)  # noqa: S101 - registered for it
+        said = printable(str(error), _LOG_LIMIT)
+        log.log(outcome.log_level(error), "a page ended in %s: %s", type(error).__name__, said)
         names = outcome.Names(business=face.business, provider="the provider", client="the service", owner="you")
-        return show(request, face, outcome.ending(error, names))
+        ending = outcome.ending(error, names)
+        # Only the page that says how a flow ended succeeds by saying that it ended badly.
+        return show(request, face, replace(ending, page_status=ending.status))
 
     def crashed(request: Request, _error: Exception) -> Response:
         response = show(request, face, outcome.crashed().ending)

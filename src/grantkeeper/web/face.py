@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Final, Literal
 
-from grantkeeper.errors import InvalidInput, printable
+from grantkeeper.errors import InvalidInput, Misconfigured, printable
+from grantkeeper.keeper.keeper import checked_owner
 from grantkeeper.web.guard import origin_of
 
 if TYPE_CHECKING:
@@ -66,8 +67,24 @@ class Face:
         return {origin_of(url) for url in urls}
 
     async def owner_of(self, request: Request) -> str | None:
-        """Return the owner whom the host application says this browser belongs to; never from the URL."""
-        return await _answer(self.owner(request))
+        """Return the owner whom the host application says this browser belongs to; never from the URL.
+
+        Raises:
+            Misconfigured: it said something that is no owner; names the callable.
+        """
+        owner: object = await _answer(self.owner(request))
+        if owner is None or owner == "":
+            return None
+        name = printable(getattr(self.owner, "__qualname__", type(self.owner).__qualname__), 120)
+        if not isinstance(owner, str):
+            raise Misconfigured(
+                f"The callable {name} that says whose browser it is returned {type(owner).__name__}.",
+                advice="Let it return the owner's id as str, or None when nobody is signed in.",
+            )
+        try:
+            return checked_owner(owner)
+        except InvalidInput as error:
+            raise Misconfigured(f"The callable {name}: {error.args[0]}", advice=error.advice) from None
 
     async def name_of_owner(self, request: Request, owner: str) -> str:
         """Return how to call the owner on a page."""

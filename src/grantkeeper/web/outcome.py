@@ -282,6 +282,20 @@ def signed_out(business: str) -> Stop:
     )
 
 
+def refused(status: int, business: str) -> Stop:
+    """Return the stop for an HTTP error status (400 to 599): the router's, or one that the host application raised."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return signed_out(business)
+    if status == HTTPStatus.NOT_FOUND:
+        return missing()
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return not_allowed()
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _stop("refused", status, "You cannot open this page", f"{business} refused it. Nothing was changed.")
+    text = f"{business} cannot show this page right now. Nothing was changed. Please try again in a moment."
+    return _stop("unavailable", status, "Something went wrong on our side", text)
+
+
 def cross_site() -> Stop:
     """Return the stop for a form that another site sent."""
     return _stop(
@@ -327,11 +341,16 @@ def problem(ending: Ending) -> Mapping[str, object]:
     """Return the RFC 9457 object: `type` is our name for it, the provider's own words stand beside it."""
     body: dict[str, object] = {
         "type": f"urn:grantkeeper:problem:{ending.kind}",
-        "title": HTTPStatus(ending.status).phrase,
+        "title": _phrase(ending),
         "status": ending.status,
         "detail": " ".join((f"{ending.title}.", *ending.text)),
     }
     return body | ({"provider": ending.said} if ending.said else {})
+
+
+def _phrase(ending: Ending) -> str:
+    """Return the status's own words; a host application may raise a status that has none."""
+    return HTTPStatus(ending.status).phrase if ending.status in set(HTTPStatus) else ending.title
 
 
 def wants_problem(accept: str) -> bool:
