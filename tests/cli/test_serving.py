@@ -120,3 +120,20 @@ def test_serve_without_an_owner_says_how_to_mount_it(home: Home) -> None:
     assert done.code == 3
     assert "--owner OWNER" in done.err
     assert "grantkeeper_app" in done.err
+
+
+@pytest.mark.parametrize("owner", ["", "a\nb", " a"])
+def test_serve_takes_no_owner_that_connect_would_refuse(home: Home, owner: str) -> None:
+    """Said at the start, in the words of `connect`, not at each visit."""
+    served, connected = home.call("serve", "--owner", owner, "--port", "0"), home.call("connect", owner, "google-ads")
+    assert (served.code, served.err) == (connected.code, connected.err)
+    assert served.code == 3
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+@pytest.mark.parametrize("command", ["demo", "serve --owner nordwind", "emulator"])
+def test_a_port_that_none_is_ends_as_wrong_usage(empty: Home, command: str, port: str) -> None:
+    """Exit code 2, and which option."""
+    done = empty.call(*command.split(), "--port", port)
+    assert done.code == 2
+    assert "'--port'" in done.err

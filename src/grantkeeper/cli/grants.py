@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grantkeeper.errors import SealBroken
 from grantkeeper.model import DEFAULT_MIN_TTL, GrantStatus
 
 from . import output
 from .exits import Exit
 from .output import AsJson, GrantId
-from .wiring import open_keeper
+from .wiring import load_settings, open_keeper
 
 if TYPE_CHECKING:
     from grantkeeper.model import AccessToken, Grant, Revocation
@@ -84,17 +85,27 @@ def revoke(
     end_siblings: Annotated[
         bool, typer.Option("--end-siblings", help="Revoke at the provider even though other grants end with it.")
     ] = False,
+    end_unreadable: Annotated[
+        bool, typer.Option("--end-unreadable", help="End it though its token does not open: the provider is not told.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Disconnect: end the grant here, and at the provider when no other grant lives on the same consent."""
+    """Disconnect: end the grant here, and at the provider when no other grant lives on the same consent.
+
+    Ends with 3 when the provider can never be told, because the sealed token does not open.
+    """
     with open_keeper(ctx) as keeper:
         found = keeper.get(grant)
+        if not end_unreadable:
+            _refuse_unreadable(ctx, grant)
         siblings = keeper.siblings(grant)
         _tell_what_ends(found, siblings, end_siblings=end_siblings)
         if not yes:
             _ask()
         done = keeper.revoke(grant, siblings="end" if end_siblings else "keep")
     _tell_what_ended(done, as_json=as_json)
+    if done.at_provider == "unreadable":
+        raise typer.Exit(Exit.YOURS)
 
 
 def _row(grant: Grant) -> tuple[str, ...]:
@@ -110,6 +121,23 @@ def _token_data(access: AccessToken) -> dict[str, object]:
         "expires_at": output.timestamp(access.expires_at),
         "scopes": sorted(access.scopes),
     }
+
+
+def _refuse_unreadable(ctx: typer.Context, grant: str) -> None:
+    """Return when the grant's token opens.
+
+    Raises:
+        SealBroken: it does not. It is kept: with its key back in the ring it can still be revoked at the provider.
+    """
+    from .seals import broken_seal
+
+    broken = broken_seal(load_settings(ctx), grant)
+    if broken is not None:
+        raise SealBroken(
+            f"Nothing was changed: the sealed token does not open, so the provider cannot be told. {broken.args[0]}",
+            advice=f"{broken.advice} To end it here all the same: --end-unreadable; at the provider it then lives on "
+            "until the person ends it there.",
+        )
 
 
 def _tell_what_ends(grant: Grant, siblings: tuple[Grant, ...], *, end_siblings: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from . import output
+from .output import painted
 from .wiring import config_file
 
 _HEAD: Final = """\
@@ -62,17 +64,21 @@ def init(
     from grantkeeper.settings import CONFIG_NAME, read_document
     from grantkeeper.store import SqlStore
 
+    from .seals import has_sealed
+
     file = config_file(ctx) or Path(os.environ.get("GRANTKEEPER_CONFIG") or CONFIG_NAME)
     fresh = _write_config(file, _HEAD + (_EMULATOR if emulator else _GOOGLE))
     document = read_document(file, os.environ)
-    if document.keys is None:
-        _write_key(document.key_file)
+    new_key = document.keys is None and _write_key(document.key_file)
     store = SqlStore(document.database)
     try:
         store.migrate()
+        locked_out = new_key and has_sealed(store)
     finally:
         store.close()
     output.result(f"{'database':<14}{document.database.partition(':')[0]}: its tables are up to date")
+    if locked_out:
+        _warn_of_other_key()
     _next_steps(file, fresh=fresh, emulator=document.emulator is not None, clients=bool(document.clients))
 
 
@@ -88,7 +94,8 @@ def _write_config(file: Path, text: str) -> bool:
     return True
 
 
-def _write_key(file: Path | None) -> None:
+def _write_key(file: Path | None) -> bool:
+    """Write a new key unless there is one; tell whether it was written."""
     from grantkeeper.errors import Misconfigured
     from grantkeeper.settings import new_key_file
 
@@ -98,8 +105,18 @@ def _write_key(file: Path | None) -> None:
         new_key_file(file)
     except FileExistsError:
         output.result(f"{'key':<14}{file.name}: was there, left as it is")
-        return
+        return False
     output.result(f"{'key':<14}{file.name}: made, only you may read it; keep a copy apart from the database")
+    return True
+
+
+def _warn_of_other_key() -> None:
+    warning = "WARNING: the database holds grants that were sealed with ANOTHER key; the new one does not open them."
+    output.note(painted(warning, "red", sys.stderr))
+    output.note(
+        "  Put the old key back: in the key file, on a line before the new one. Until then their tokens cannot be"
+    )
+    output.note("  used, nor revoked at the provider. What does not open: grantkeeper doctor")
 
 
 def _next_steps(file: Path, *, fresh: bool, emulator: bool, clients: bool) -> None:

@@ -25,7 +25,9 @@ def demo(
     drive: Annotated[
         bool, typer.Option("--drive", help="Walk the whole path by itself, print what happens, and check every step.")
     ] = False,
-    port: Annotated[int, typer.Option(help="The site's port on this machine; 0 takes a free one.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The site's port on this machine; 0 takes a free one.")
+    ] = PORT,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep configuration, key and database there (new or empty), not in /tmp."),

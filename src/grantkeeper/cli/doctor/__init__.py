@@ -65,9 +65,9 @@ def _examine(ctx: typer.Context, *, offline: bool) -> Iterator[Finding]:
         yield problem("configuration", str(error.args[0]), error.advice)
         return
     yield from files.check_config_file(document)
-    yield from files.check_key(document)
+    ring = yield from files.check_key(document)
     yield from files.check_clients(document)
-    yield from database.check_database(document.database)
+    yield from database.check_database(document.database, ring)
     if not offline:
         yield from _reach(document)
 

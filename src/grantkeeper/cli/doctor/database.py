@@ -13,6 +13,7 @@ from grantkeeper.errors import DatabaseUnavailable, Misconfigured
 from grantkeeper.store import SqlStore
 from grantkeeper.store.engine import sqlite_file, wal_is_safe
 
+from ..seals import broken_seals
 from .files import check_permissions
 from .finding import Finding, ok, problem
 
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from grantkeeper.seal import KeyRing
 
-def check_database(url: str) -> Iterator[Finding]:
-    """Look whether the database answers and has the tables of this version."""
+
+def check_database(url: str, ring: KeyRing | None) -> Iterator[Finding]:
+    """Look whether the database answers, has the tables of this version, and opens with this key ring."""
     try:
         store = SqlStore(url)
         try:
             store.check()
+            broken = [] if ring is None else list(broken_seals(store, ring))
         finally:
             store.close()
     except (Misconfigured, DatabaseUnavailable) as error:
         yield problem("database", str(error.args[0]), error.advice)
         return
     yield ok("database", f"{url.partition(':')[0]}: it answers and its tables are of this version.")
+    for each in broken:
+        yield problem("key", f"Sealed tokens do not open: {each.args[0]}", each.advice)
     if url.startswith("sqlite"):
         file = sqlite_file(make_url(url))
         yield check_journal(sqlite3.sqlite_version_info, journal_mode(file))

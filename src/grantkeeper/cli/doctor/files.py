@@ -16,9 +16,10 @@ from grantkeeper.settings.document import is_loopback
 from .finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from grantkeeper.model import OAuthClient
+    from grantkeeper.seal import KeyRing
     from grantkeeper.settings import Document
 
 _VARIABLES: Final = (
@@ -41,15 +42,16 @@ def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield ok("environment", f"In force: {', '.join(found)}.")
 
 
-def check_key(document: Document) -> Iterator[Finding]:
-    """Look whether there is a usable key and who may read it."""
+def check_key(document: Document) -> Generator[Finding, None, KeyRing | None]:
+    """Look whether there is a usable key and who may read it; return it."""
     try:
         ring = read_keys(document)
     except Misconfigured as error:
         yield problem("key", str(error.args[0]), error.advice)
-        return
+        return None
     where = "GRANTKEEPER_KEYS" if document.keys else str(document.key_file)
     yield ok("key", f"{where}: {len(ring.ids)} key(s).")
+    return ring
 
 
 def check_clients(document: Document) -> Iterator[Finding]:
