@@ -168,7 +168,11 @@ def flask(desk: Desk) -> Iterator[Site]:
 
 @contextmanager
 def django(desk: Desk) -> Iterator[Site]:
-    """The Django example, its own database migrated. Django can be configured once in a process."""
+    """The Django example, its own database migrated. Django is configured once in a process: forget an earlier time."""
+    from django.conf import settings
+    from django.utils.functional import empty
+
+    settings._wrapped = empty
     example = load("django_app")
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
