@@ -6,8 +6,10 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -195,3 +197,44 @@ def test_revoke_shows_who_else_would_go(home: Home) -> None:
     assert "THEY END TOO" in ended.err
     assert (ended.json["at_provider"], ended.json["siblings"]) == ("revoked", 1)
     assert home.call("show", other, "--json").json["status"] == "consent_required"
+
+
+def test_a_closed_pipe_ends_quietly(home: Home) -> None:
+    """`grantkeeper list --json | head -c 0`: 141, as a shell says of a program that nobody reads, and no word."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as pipe:
+        done = subprocess.run(
+            [PROGRAM, "list", "--json"], cwd=home.folder, env=home.environ, stdout=pipe, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (Exit.NO_READER, b"")
+
+
+def test_a_full_disk_is_said_once(home: Home) -> None:
+    """One message, no complaint of the interpreter behind it."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, "list", "--json"], cwd=home.folder, env=home.environ, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == Exit.YOURS
+    assert json.loads(done.stderr)["message"] == "No space left on device"
+
+
+def test_ctrl_c_ends_with_130(home: Home) -> None:
+    """As a shell says of a program that SIGINT ended."""
+    with home.start("connect", "nordwind", "google-ads", "--no-browser") as process:
+        assert process.stderr is not None
+        while "http" not in process.stderr.readline():
+            continue
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED
+    assert "Traceback" not in err
+
+
+def test_init_in_a_folder_that_is_not_there_says_so(empty: Home) -> None:
+    """It makes files, not folders."""
+    done = empty.call("--config", str(empty.folder / "none" / "x.toml"), "init")
+    assert done.code == 3
+    assert "there is no folder" in done.err
+    assert "Make the folder first." in done.err

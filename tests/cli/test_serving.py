@@ -137,3 +137,24 @@ def test_a_port_that_none_is_ends_as_wrong_usage(empty: Home, command: str, port
     done = empty.call(*command.split(), "--port", port)
     assert done.code == 2
     assert "'--port'" in done.err
+
+
+@pytest.mark.parametrize("command", ["emulator", "serve --owner nordwind"])
+def test_only_this_machines_names_are_answered(home: Home, command: str) -> None:
+    """DNS rebinding: a page whose name was pointed at 127.0.0.1 gets 400, whatever it asks for."""
+    with running(home, *command.split(), "--port", "0") as (url, _):
+        port = url.rpartition(":")[2]
+
+        def status(host: str) -> int:
+            return requests.get(f"{url}/", headers={"Host": host}, timeout=10).status_code
+
+        here = [f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", f"[::1]:{port}"]
+        elsewhere = [
+            "evil.example",
+            f"evil.example:{port}",
+            f"127.0.0.1.evil.example:{port}",
+            "127.0.0.1",
+            "localhost:1",
+        ]
+        assert [status(host) for host in here] == [200] * 4
+        assert [status(host) for host in elsewhere] == [400] * 5

@@ -73,6 +73,6 @@ def test_the_page_names_every_argument_and_the_usual_values(name: str) -> None:
 
 def test_the_page_has_every_exit_code() -> None:
     """In the words of `--help`."""
-    rows = dict(re.findall(r"^\| (\d) \| (.*) \|$", section("Exit codes"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit codes"), re.MULTILINE))
 
     assert rows == {str(int(code)): meaning for code, meaning in EXITS.items()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import traceback
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import typer
 from typer.core import TyperCommand
@@ -32,6 +33,8 @@ class Exit(IntEnum):
     NOT_FOUND = 6
     DENIED = 7
     REFUSED = 8
+    INTERRUPTED = 130
+    NO_READER = 141
 
 
 EXITS: Final = {
@@ -44,6 +47,8 @@ EXITS: Final = {
     Exit.NOT_FOUND: "there is no such grant, client or owner",
     Exit.DENIED: "somebody said no, nothing was changed",
     Exit.REFUSED: "the answer did not belong to this request and was refused",
+    Exit.INTERRUPTED: "interrupted (Ctrl-C)",
+    Exit.NO_READER: "nobody reads the output any more (a closed pipe)",
 }
 _BY_ERROR: Final = (
     (errors.ProviderUnavailable, Exit.WAIT),
@@ -67,12 +72,36 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # here, where it can still be said that there is no room
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
+        except BrokenPipeError:
+            _write_no_more()
+            raise typer.Exit(Exit.NO_READER) from None
         except Exception as error:  # noqa: BLE001 - the outermost frame: whatever it is, it ends as a message
+            if _is_stuck(sys.stdout):
+                _write_no_more()
             debug = bool(ctx.find_root().params.get("debug"))
             raise typer.Exit(report(error, as_json=bool(ctx.params.get("as_json")), debug=debug)) from None
+
+
+def _is_stuck(stream: TextIO) -> bool:
+    """Tell whether what was printed cannot be written."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _write_no_more() -> None:
+    """Let what is left in the output go nowhere: at exit Python would try once more, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def report(error: Exception, *, as_json: bool, debug: bool) -> Exit:

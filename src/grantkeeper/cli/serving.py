@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grantkeeper.emulator import Emulator, World
+    from grantkeeper.emulator.wire import Request, Response
 
 _EMULATOR_PORT = 8910
 _SITE_PORT = 8765
+_HTTP_PORT = 80
+_NOT_HERE = b"This address answers to this machine's names only: 127.0.0.1, localhost, [::1].\n"
 
 
 def emulator(
@@ -52,10 +56,8 @@ def emulator(
 
     It gives tokens to anybody who asks, so it listens on loopback only.
     """
-    from grantkeeper.emulator import Emulator
-
     _refuse_beyond_loopback(host)
-    box = Emulator(_world(world, testing=testing))
+    box = _emulator_for_this_machine(_world(world, testing=testing))
     with _serving_emulator(box, host, port, grpc=grpc, grpc_port=grpc_port) as served:
         if write_client_secret is not None:
             _write_secret(box, client, write_client_secret)
@@ -102,13 +104,51 @@ def serve(
                 output.note(f"  this is {site}/callback/{client.name}")
         output.result(f"{site}/ as {owner}   (Ctrl-C stops it)")
         # No access log: it would hold the callback's code and state.
+        app = grantkeeper_app(AsyncKeeper(keeper), owner=lambda _request: owner)
         config = uvicorn.Config(
-            grantkeeper_app(AsyncKeeper(keeper), owner=lambda _request: owner),
+            _for_this_machine(app, site),
             access_log=False,
             server_header=False,
             log_level="warning",
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_this_machine(host: str, site: str) -> bool:
+    """Tell whether a Host header is what a browser of this machine sends to `site`; any other is DNS rebinding."""
+    found = urlsplit(site)
+    names, port = {"127.0.0.1", "localhost", "[::1]", _literal(found.hostname or "")}, found.port or _HTTP_PORT
+    return host.lower() in {f"{name}:{port}" for name in names} or (port == _HTTP_PORT and host.lower() in names)
+
+
+def _for_this_machine(app: Any, site: str) -> Any:
+    """Return the ASGI application, answering 400 to whoever calls it by another name."""
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        hosts = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"host"]
+        if scope["type"] != "http" or (len(hosts) == 1 and _is_this_machine(hosts[0], site)):
+            await app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": _NOT_HERE})
+
+    return guarded
+
+
+def _emulator_for_this_machine(world: World) -> Emulator:
+    """Return an emulator that answers 400 to whoever calls it by another name."""
+    from grantkeeper.emulator import Emulator
+    from grantkeeper.emulator.wire import Response
+
+    class ForThisMachine(Emulator):
+        """Looks at the Host header first."""
+
+        def handle(self, request: Request) -> Response:
+            if _is_this_machine(request.headers.get("host", ""), self.base_url):
+                return super().handle(request)
+            return Response(status=400, headers=(("content-type", "text/plain"),), body=_NOT_HERE)
+
+    return ForThisMachine(world)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from grantkeeper.errors import Misconfigured
+
 from . import output
 from .output import painted
 from .wiring import config_file
@@ -90,13 +92,14 @@ def _write_config(file: Path, text: str) -> bool:
     except FileExistsError:
         output.result(f"{'configuration':<14}{file}: was there, left as it is")
         return False
+    except FileNotFoundError:
+        raise Misconfigured(f"{file}: there is no folder {file.parent}.", advice="Make the folder first.") from None
     output.result(f"{'configuration':<14}{file}: written")
     return True
 
 
 def _write_key(file: Path | None) -> bool:
     """Write a new key unless there is one; tell whether it was written."""
-    from grantkeeper.errors import Misconfigured
     from grantkeeper.settings import new_key_file
 
     if file is None:
