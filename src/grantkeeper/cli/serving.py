@@ -22,10 +22,11 @@ from . import output
 from .wiring import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from grantkeeper.emulator import Emulator, World
     from grantkeeper.emulator.wire import Request, Response
+    from grantkeeper.model import OAuthClient
 
 _EMULATOR_PORT = 8910
 _SITE_PORT = 8765
@@ -98,10 +99,7 @@ def serve(
 
     with Keeper.from_settings(load_settings(ctx)) as keeper, _listening(host, port) as listener:
         site = f"http://{_literal(host)}:{listener.getsockname()[1]}"
-        for client in keeper.clients:
-            if client.redirect_uri != f"{site}/callback/{client.name}":
-                output.note(f"{client.name} cannot be connected here: its redirect_uri is {client.redirect_uri}, and")
-                output.note(f"  this is {site}/callback/{client.name}")
+        _note_other_redirects(keeper.clients, site)
         output.result(f"{site}/ as {owner}   (Ctrl-C stops it)")
         # No access log: it would hold the callback's code and state.
         app = grantkeeper_app(AsyncKeeper(keeper), owner=lambda _request: owner)
@@ -112,6 +110,14 @@ def serve(
             log_level="warning",
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _note_other_redirects(clients: Iterable[OAuthClient], site: str) -> None:
+    """Say which OAuth clients the provider would send elsewhere."""
+    for client in clients:
+        if client.redirect_uri != f"{site}/callback/{client.name}":
+            output.note(f"{client.name} cannot be connected here: its redirect_uri is {client.redirect_uri}, and")
+            output.note(f"  this is {site}/callback/{client.name}")
 
 
 def _is_this_machine(host: str, site: str) -> bool:
