@@ -85,6 +85,8 @@ class Reason(StrEnum):
     REVOKED_OR_EXPIRED = "revoked_or_expired"
     """The provider says that the refresh token is dead and not why: revoked, six months unused, pushed
     out by the cap."""
+    ROTATION_REPLY_LOST = "rotation_reply_lost"
+    """The answer to a refresh was lost, with the new refresh token in it, and the old one no longer works."""
     TESTING_EXPIRED = "testing_expired"
     """Seven days are over and the consent screen is still in Testing (Google)."""
     TIME_LIMIT_REACHED = "time_limit_reached"
@@ -111,9 +113,14 @@ Rotation: TypeAlias = Literal["none", "grace", "strict", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """What a provider's refusal means for a grant: it is over, for `reason`."""
+    """What a provider's refusal means for a grant: it is over, for `reason`.
+
+    `certain` is False when the words do not say so for sure (Google's bare `Bad Request`): a second refusal has
+    to confirm it.
+    """
 
     reason: Reason
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +161,8 @@ class Provider:
     choose_account_parameters: Mapping[str, str] = field(default_factory=dict)
     """Added when another account is to be connected (Google: prompt=select_account)."""
     rotation: Rotation = "unknown"
+    rotation_grace: timedelta | None = None
+    """How long a replaced refresh token still works, when `rotation` is `grace`; None when that is not known."""
     sibling_refresh_tokens: bool = False
     """True when one refresh token may serve several grants of the same person and OAuth client."""
     testing_lifetime: timedelta | None = None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
-from .errors import ProviderWords
-from .model import Death, Reason
+from ..errors import ProviderWords
+from ..model import Death, Reason
 
 
 class Refusal(Protocol):
@@ -111,6 +111,10 @@ _ADVICE: Final[Mapping[Reason, str]] = {
     Reason.SCOPES_MISSING: "Ask the person to connect the account again and to tick every box on the consent screen.",
     Reason.REVOKED_OR_EXPIRED: (
         f"{_AGAIN} Access was withdrawn, was not used for six months, or was pushed out by newer connections."
+    ),
+    Reason.ROTATION_REPLY_LOST: (
+        f"{_AGAIN} Nobody withdrew access: the provider's answer to a renewal was lost on its way, and the token "
+        "from before no longer works."
     ),
     Reason.TESTING_EXPIRED: (
         "Publish the OAuth consent screen: while it is in Testing, access ends after seven days. "
