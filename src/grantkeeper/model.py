@@ -302,11 +302,20 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRow:
-    """A grant as stored: the public value and its sealed tokens (None once erased)."""
+    """A grant as stored: the public value, its sealed tokens (None once erased), and how a refresh of them stands.
+
+    `lease` names who refreshes it now, "" for nobody. `sent_at` is when its refresh token was first sent without that
+    the outcome is known, None when nothing is open; `sends` is how often it was. `refused_at` is when the provider
+    first said that the grant is over while that was not believed yet.
+    """
 
     grant: Grant
     generation: int
     sealed: Sealed | None
+    lease: str = ""
+    sent_at: datetime | None = None
+    sends: int = 0
+    refused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,8 +444,34 @@ class Store(Protocol):
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
 
-        `row.grant.version` must be `expected_version + 1`.
+        `row.grant.version` must be `expected_version + 1`. Lease, `sent_at` and `sends` stay as they are.
         """
+
+    def begin_refresh(
+        self,
+        grant_id: str,
+        *,
+        version: int,
+        attempt: str,
+        at: datetime,
+        lease: timedelta,
+        expired: str = "",
+        gone: str = "",
+    ) -> bool:
+        """Take the lease of a row of this version and write down that its refresh token is sent: one UPDATE.
+
+        False when somebody else holds it. The lease named `expired` is taken over if its time is up by the database's
+        clock, the one named `gone` in any case. `attempt` may begin again, before it sends once more.
+        """
+
+    def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
+        """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
+
+    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
+
+    def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
+        """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""
 
     def close(self) -> None:
         """Close pooled connections."""

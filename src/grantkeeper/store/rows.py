@@ -11,8 +11,8 @@ from ..errors import InvalidInput, SealBroken, printable
 from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
 from . import tables
 
-# `ended` follows from the status; the rest is for renewal by several processes.
-_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_owner", "lease_until"})
+# `ended` follows from the status, the lease's end is for the database to judge, the rest is for a worker.
+_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_until"})
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
@@ -100,8 +100,14 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "data_key": sealed.key if sealed else None,
         "sealed": sealed.data if sealed else None,
         "ended": grant.id if grant.status is GrantStatus.REVOKED else "",
+        "refused_at": _or_none(row.refused_at),
     }
     return checked(values)
+
+
+def without_lease(row: GrantRow) -> dict[str, Any]:
+    """Return the columns that end a refresh: no lease, and what stays open of it."""
+    return {"lease_owner": None, "lease_until": None, "sent_at": _or_none(row.sent_at), "sends": row.sends}
 
 
 def grant_row(columns: Sequence[Any]) -> GrantRow:
@@ -120,8 +126,9 @@ def grant_row(columns: Sequence[Any]) -> GrantRow:
 def _grant_row(columns: Sequence[Any]) -> GrantRow:
     _check_types(columns[:11], str)
     (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
-    (expires, ends, consented, created, updated, refreshed, version, generation, key, data) = columns[11:]
-    _check_types((version, generation), int)
+    (expires, ends, consented, created, updated, refreshed, version, generation, key, data) = columns[11:21]
+    (lease, sent, sends, refused) = columns[21:]
+    _check_types((version, generation, sends), int)
     grant = Grant(
         id=ident,
         owner=owner,
@@ -142,7 +149,15 @@ def _grant_row(columns: Sequence[Any]) -> GrantRow:
         refreshed_at=_moment(refreshed),
         version=version,
     )
-    return GrantRow(grant=grant, generation=generation, sealed=_sealed(key, data))
+    return GrantRow(
+        grant=grant,
+        generation=generation,
+        sealed=_sealed(key, data),
+        lease=lease or "",
+        sent_at=_moment(sent),
+        sends=sends,
+        refused_at=_moment(refused),
+    )
 
 
 def flow_values(flow: FlowRow) -> dict[str, Any]:

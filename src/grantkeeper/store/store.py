@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    String,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, GrantkeeperError, InvalidInput
 from ..model import FlowRow, GrantRow, GrantStatus
 from . import rows, schema, tables
+from .clock import MICROSECONDS
 from .engine import create_file, engine_for, place
 from .failures import translated_errors
 from .reader import Reader
@@ -31,6 +46,28 @@ _CONSUME_FLOW: Final = _UPDATE_FLOW.where(_FLOW.consumed_at.is_(None))
 _SAVE_GRANT: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version")
 )
+_SAVE_TOKENS: Final = _SAVE_GRANT.where(
+    or_(bindparam("attempt", type_=String()).is_(None), _GRANT.lease_owner == bindparam("attempt"))
+)
+_END_REFRESH: Final = update(tables.grant).where(
+    _GRANT.id == bindparam("key"), _GRANT.lease_owner == bindparam("attempt")
+)
+
+
+def _begin_refresh(clock: ColumnElement[int]) -> Executable:
+    """Return the one statement that decides who refreshes; `clock` is the database's time in microseconds."""
+    over = (_GRANT.lease_owner == bindparam("expired")) & (_GRANT.lease_until <= clock)
+    free = or_(_GRANT.lease_owner.is_(None), _GRANT.lease_owner.in_([bindparam("attempt"), bindparam("gone")]), over)
+    return (
+        update(tables.grant)
+        .where(_GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version"), free)
+        .values(
+            lease_owner=bindparam("attempt"),
+            lease_until=clock + bindparam("lease", type_=BigInteger),
+            sent_at=func.coalesce(_GRANT.sent_at, bindparam("at", type_=BigInteger)),
+            sends=_GRANT.sends + 1,
+        )
+    )
 
 
 class SqlStore:
@@ -39,9 +76,11 @@ class SqlStore:
     Opening one connects to nothing. The first call looks at the schema's revision; every method raises Misconfigured
     when it is not this version's, and DatabaseUnavailable when the database cannot be reached, is locked or full.
     A forked child gets connections of its own.
+
+    `now` takes the place of the database's clock, by which leases end: for tests that move time by hand.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
         try:
             self._engine = engine_for(url)
         except GrantkeeperError:
@@ -52,6 +91,8 @@ class SqlStore:
         self._grant_reader = Reader(self._engine, _GRANT_BY_ID)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._checked = False
+        self._now = now
+        self._begin_refresh = _begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
         _open_stores.add(self)
 
     def migrate(self) -> None:
@@ -167,12 +208,66 @@ class SqlStore:
 
         `row.grant.version` must be `expected_version + 1`. What a GrantRow does not carry stays as it is.
         """
+        self._save(_SAVE_GRANT, row, expected_version, {})
+
+    def begin_refresh(
+        self,
+        grant_id: str,
+        *,
+        version: int,
+        attempt: str,
+        at: datetime,
+        lease: timedelta,
+        expired: str = "",
+        gone: str = "",
+    ) -> bool:
+        """Take the lease of a row of this version and write down that its refresh token is sent: one UPDATE.
+
+        False when somebody else holds it. The lease named `expired` is taken over if its time is up by the database's
+        clock, the one named `gone` in any case. `attempt` may begin again, before it sends once more.
+        """
+        values: dict[str, Any] = {
+            "key": rows.searchable(grant_id),
+            "expected_version": version,
+            "attempt": attempt,
+            "at": rows.instant(at),
+            "lease": lease // timedelta(microseconds=1),
+            "expired": expired,
+            "gone": gone,
+        }
+        if self._now is not None:
+            values["clock"] = rows.instant(self._now())
+        with self._transaction() as connection:
+            return connection.execute(self._begin_refresh, values).rowcount == 1
+
+    def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
+        """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
+        left = {"sent_at": None if sent_at is None else rows.instant(sent_at), "sends": sends}
+        values = {"key": rows.searchable(grant_id), "attempt": attempt, "lease_owner": None, "lease_until": None}
+        with self._transaction() as connection:
+            return connection.execute(_END_REFRESH, {**values, **left}).rowcount == 1
+
+    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
+        self._save(_SAVE_TOKENS, row, expected_version, {"attempt": attempt, **rows.without_lease(row)})
+
+    def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
+        """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""
+        wanted = (
+            _GRANT.sent_at.is_not(None),
+            _GRANT.status == str(GrantStatus.ACTIVE),
+            _GRANT.client.in_([rows.searchable(name) for name in clients]),
+        )
+        statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.sent_at).limit(limit)
+        return [rows.grant_row(columns) for columns in self._read(statement)]
+
+    def _save(self, statement: Executable, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
         if row.grant.version != expected_version + 1:
             raise InvalidInput("The version of a saved grant must be one more than the expected one.")
-        values = rows.grant_values(row)
+        values = {**rows.grant_values(row), **beside}
         guards = {"key": values.pop("id"), "expected_version": expected_version}
         with self._transaction() as connection:
-            saved = connection.execute(_SAVE_GRANT, {**guards, **values}).rowcount
+            saved = connection.execute(statement, {**guards, **values}).rowcount
         if saved != 1:
             raise Conflict("Somebody saved this grant first.", advice="Read it again.")
 

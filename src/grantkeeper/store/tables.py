@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallIntege
 
 from .columns import INSTANT, LONG, SEALED, exact
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """The schema's revisions that this code knows, oldest first; it runs on the last."""
 
 PREFIX: Final = "grantkeeper_"
@@ -32,6 +32,7 @@ installation: Final = Table(
     Column("one", SmallInteger, primary_key=True, autoincrement=False),  # always 1: two rows cannot be
     Column("id", exact(ID_LENGTH, ascii_only=True), nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("place", LONG),  # where this database lives: another place means a copy
 )
 
 grant: Final = Table(
@@ -60,15 +61,19 @@ grant: Final = Table(
     Column("sealed", SEALED),
     Column("ended", exact(ID_LENGTH, ascii_only=True), nullable=False),  # "" while it lives, its id once revoked:
     # a revoked grant is final, and the same person may consent again in a row of its own.
-    # What follows is for renewal by several processes; a GrantRow does not carry it and saving one leaves it alone.
     Column("due_at", INSTANT),
     Column("used_at", INSTANT),
     Column("checked_at", INSTANT),
+    # A refresh that is under way, or whose outcome is not known: saving a grant leaves these alone.
     Column("lease_owner", String(WORD_LENGTH)),
-    Column("lease_until", INSTANT),
+    Column("lease_until", INSTANT),  # by the database's clock: hosts need not agree
+    Column("sent_at", INSTANT),
+    Column("sends", SmallInteger, nullable=False, server_default="0"),
+    Column("refused_at", INSTANT),
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_due", "due_at"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
+    Index(PREFIX + "grant_unresolved", "sent_at"),
 )
 
 flow: Final = Table(
