@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import create_engine, insert, make_url
+from sqlalchemy import Engine, create_engine, insert, make_url
 
 from grantkeeper.keeper.vault import Vault
 from grantkeeper.model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Tokens
@@ -27,7 +28,17 @@ from grantkeeper.store.tables import grant as grant_table
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from databases import PostgresServer, running_postgresql
 
-__all__ = ["Filled", "Place", "PostgresServer", "fill", "grant_id", "places", "running_postgresql"]
+__all__ = [
+    "Filled",
+    "Place",
+    "PostgresServer",
+    "add_grants",
+    "fill",
+    "grant_id",
+    "grant_row",
+    "places",
+    "running_postgresql",
+]
 
 CLIENT = OAuthClient(
     name="google-ads",
@@ -102,36 +113,52 @@ def fill(place: Place) -> Filled:
 
 
 def _fill_grants(place: Place, vault: Vault) -> None:
-    engine = create_engine(make_url(place.url).set(drivername=_driver(place)))
-    with engine.begin() as connection:
-        for start in range(0, place.size, _BATCH):
-            numbers = range(start, min(start + _BATCH, place.size))
-            connection.execute(insert(grant_table), [grant_values(_row(number, vault)) for number in numbers])
+    ends = datetime.now(UTC) + LIFE
+    add_grants(place, (_row(number, vault, ends) for number in range(place.size)))
+    engine = _engine(place)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
     engine.dispose()
+
+
+def add_grants(place: Place, rows: Iterable[GrantRow]) -> None:
+    """Add rows in bulk, past the store."""
+    engine, left = _engine(place), iter(rows)
+    with engine.begin() as connection:
+        while batch := [grant_values(row) for row in itertools.islice(left, _BATCH)]:
+            connection.execute(insert(grant_table), batch)
+    engine.dispose()
+
+
+def _engine(place: Place) -> Engine:
+    return create_engine(make_url(place.url).set(drivername=_driver(place)))
 
 
 def _driver(place: Place) -> str:
     return "sqlite" if place.kind == "sqlite" else "postgresql+psycopg"
 
 
-def _row(number: int, vault: Vault) -> GrantRow:
-    now = datetime.now(UTC)
+def _row(number: int, vault: Vault, ends: datetime) -> GrantRow:
     tokens = Tokens(refresh_token=Secret("1//0" + secrets.token_urlsafe(72)), access_token=Secret(access_token()))
+    return grant_row(grant_id(number), CLIENT, vault, tokens, expires_at=ends)
+
+
+def grant_row(row: str, client: OAuthClient, vault: Vault, tokens: Tokens, *, expires_at: datetime) -> GrantRow:
+    """Return the row of an active grant with the id `row`, of an owner of its own."""
+    now = datetime.now(UTC)
     grant = Grant(
-        id=grant_id(number),
-        owner=f"customer-{number}",
-        client=CLIENT.name,
-        issuer=CLIENT.provider.issuer,
-        subject=str(10**20 + number),
-        email=f"person{number}@customer.example",
+        id=row,
+        owner=f"owner-of-{row}",
+        client=client.name,
+        issuer=client.provider.issuer,
+        subject=f"subject-{row}",
+        email=f"{row}@customer.example",
         status=GrantStatus.ACTIVE,
         reason=Reason.NONE,
-        scopes=frozenset(CLIENT.scopes),
+        scopes=frozenset(client.scopes),
         missing=frozenset(),
         extra=frozenset(),
-        expires_at=now + LIFE,
+        expires_at=expires_at,
         ends_at=None,
         consented_at=now,
         created_at=now,

@@ -1,0 +1,129 @@
+"""A thousand due grants and a token endpoint far away: refreshes per second beside the bare HTTP client's."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import httpx2
+
+from grantkeeper import Keeper
+from grantkeeper.http import HttpTransport
+from grantkeeper.keeper.authority import DEADLINE
+from grantkeeper.model import OAuthClient, Request, Secret
+from grantkeeper.oauth.token import refresh_request
+
+from ..databases import Place
+from ..measure import Contender, Timing, Work, ratio, rounds, table
+from .grants import Books, client_at, open_books
+from .tokenserver import TokenServer, refresh_token
+
+THREADS = 64
+LATENCY = 50
+"""Milliseconds."""
+BARE = "bare HTTP client (HttpTransport.send)"
+HTTPX2 = "httpx2.Client, for comparison"
+AIM = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int
+    due: int
+
+
+FULL = Plan(rounds=9, due=1_000)
+QUICK = Plan(rounds=2, due=128)
+
+
+def run(places: Sequence[Place], server: TokenServer, *, quick: bool) -> list[str]:
+    """Measure, print, and return the aims."""
+    plan = QUICK if quick else FULL
+    client = client_at(server.endpoint("none", LATENCY))
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(THREADS))
+        contenders = [*_bare(client, pool, stack)]
+        for place in places:
+            books = open_books(place)
+            contenders.append(_ours(books, stack.enter_context(books.keeper(client)), pool))
+        timings = rounds(contenders, count=plan.rounds, size=plan.due, calls=plan.due)
+    _tell(plan)
+    print(table(timings, BARE, "wall"))
+    print("\n".join(_rate(timing) for timing in timings.values()))
+    return [_aim(timings, _name(place)) for place in places]
+
+
+def _tell(plan: Plan) -> None:
+    print(
+        f"\nRefreshing {plan.due:,} due grants on {THREADS} threads; the token endpoint answers after {LATENCY} ms"
+        f"\nPer round each contender makes {plan.due:,} refreshes; shown is the time of a round by their number. At most"
+        f"\n{1000 * THREADS // LATENCY:,} a second are possible. The endpoint is a process of its own on this machine, plain HTTP on kept"
+        "\nconnections; PostgreSQL's server does without fsync here, SQLite's file has it."
+    )
+
+
+def _name(place: Place) -> str:
+    return f"Keeper.token, {place.kind}"
+
+
+def _bare(client: OAuthClient, pool: ThreadPoolExecutor, stack: ExitStack) -> list[Contender]:
+    """The same requests, and nobody reads the answers."""
+    transport = HttpTransport()
+    stack.callback(transport.close)
+    limits = httpx2.Limits(max_connections=THREADS, max_keepalive_connections=THREADS)
+    other = stack.enter_context(httpx2.Client(trust_env=False, limits=limits))
+
+    def send(request: Request) -> None:
+        assert transport.send(request, deadline=DEADLINE).status == 200
+
+    def post(request: Request) -> None:
+        assert other.post(request.url, content=request.body, headers=request.headers).status_code == 200
+
+    def prepare(call: Callable[[Request], None], numbers: Sequence[int]) -> Work:
+        requests = [_request(client, number) for number in numbers]
+        return partial(on_threads, pool, [partial(call, request) for request in requests])
+
+    return [
+        Contender(name=BARE, prepare=partial(prepare, send)),
+        Contender(name=HTTPX2, prepare=partial(prepare, post)),
+    ]
+
+
+def _request(client: OAuthClient, number: int) -> Request:
+    token = Secret(refresh_token(f"bare{number:028d}"))
+    return refresh_request(client, secret=client.client_secrets[0], refresh_token=token)
+
+
+def _ours(books: Books, keeper: Keeper, pool: ThreadPoolExecutor) -> Contender:
+    def prepare(numbers: Sequence[int]) -> Work:
+        due = books.add(len(numbers), due=True)
+        return partial(on_threads, pool, [partial(keeper.token, each) for each in due])
+
+    return Contender(name=_name(books.place), prepare=prepare)
+
+
+def on_threads(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], object]]) -> None:
+    """Make all calls, on all threads of the pool; raises what one of them raises."""
+    left = iter(calls)
+
+    def work() -> None:
+        for call in left:  # a list's iterator may be shared by threads
+            call()
+
+    for done in [pool.submit(work) for _ in range(THREADS)]:
+        done.result()
+
+
+def _rate(timing: Timing) -> str:
+    return f"  {timing.name:48} {1 / statistics.median(timing.wall):>8,.0f} refreshes/s"
+
+
+def _aim(timings: dict[str, Timing], name: str) -> str:
+    share = 1 / ratio(timings, name, BARE, "wall")
+    return f"{'reached    ' if share >= AIM else 'NOT reached'}  {name}: at least {AIM} of the bare HTTP client's throughput: {share:.2f}"
