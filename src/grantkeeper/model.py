@@ -87,6 +87,8 @@ class Reason(StrEnum):
     out by the cap."""
     ROTATION_REPLY_LOST = "rotation_reply_lost"
     """The answer to a refresh was lost, with the new refresh token in it, and the old one no longer works."""
+    UNUSED = "unused"
+    """Nobody used the refresh token for as long as the provider keeps one that is not used (Google: six months)."""
     TESTING_EXPIRED = "testing_expired"
     """Seven days are over and the consent screen is still in Testing (Google)."""
     TIME_LIMIT_REACHED = "time_limit_reached"
@@ -167,6 +169,8 @@ class Provider:
     """True when one refresh token may serve several grants of the same person and OAuth client."""
     testing_lifetime: timedelta | None = None
     """How long refresh tokens live while the application is being tested (Google: seven days)."""
+    idle_lifetime: timedelta | None = None
+    """How long a refresh token lives that nobody uses (Google: six months); None when that is not known."""
     deaths: Callable[[ProviderWords], Death | None] = field(default=lambda _words: None, repr=False)
     """Which refusal of a refresh means that the grant is over, and why; None when it does not."""
     revocation_group: Callable[[str], str] = field(default=lambda client_id: client_id, repr=False)

@@ -39,28 +39,37 @@ FORCE_CONSENT_PARAMETERS: Final = {"prompt": "consent"}
 CHOOSE_ACCOUNT_PARAMETERS: Final = {"prompt": "select_account"}
 """[doc] web-server, `prompt`. A space-separated list, so it goes together with `consent`."""
 
-DEATHS: Final[tuple[tuple[str, str, str, Reason | None], ...]] = (
-    # error, in error_subtype, in error_description (both lower case, "" matches all) -> reason; None: no death.
+_REAUTHENTICATE: Final = Death(reason=Reason.REAUTHENTICATION)
+_POLICY: Final = Death(reason=Reason.ADMIN_POLICY)
+_GONE: Final = Death(reason=Reason.ACCOUNT_GONE)
+_OVER: Final = Death(reason=Reason.REVOKED_OR_EXPIRED)
+_OVER_PERHAPS: Final = Death(reason=Reason.REVOKED_OR_EXPIRED, certain=False)
+
+DEATHS: Final[tuple[tuple[str, str, str, Death | None], ...]] = (
+    # error, in error_subtype, in error_description (both lower case, "" matches all) -> death; None: no death.
     # The first line that fits counts. Workspace session control [doc support.google.com/a/answer/9368756]:
-    ("invalid_grant", "rapt", "", Reason.REAUTHENTICATION),  # invalid_rapt, rapt_required
-    ("invalid_grant", "", "rapt", Reason.REAUTHENTICATION),  # [seen] "reauth related error (invalid_rapt)"
-    ("invalid_rapt", "", "", Reason.REAUTHENTICATION),
-    ("rapt_required", "", "", Reason.REAUTHENTICATION),
+    ("invalid_grant", "rapt", "", _REAUTHENTICATE),  # invalid_rapt, rapt_required
+    ("invalid_grant", "", "rapt", _REAUTHENTICATE),  # [seen] "reauth related error (invalid_rapt)"
+    ("invalid_rapt", "", "", _REAUTHENTICATE),
+    ("rapt_required", "", "", _REAUTHENTICATE),
     # The administrator restricted a service that was asked for [doc web-server, refresh token expiration]:
-    ("admin_policy_enforced", "", "", Reason.ADMIN_POLICY),
-    ("invalid_grant", "admin_policy_enforced", "", Reason.ADMIN_POLICY),
+    ("admin_policy_enforced", "", "", _POLICY),
+    ("invalid_grant", "admin_policy_enforced", "", _POLICY),
     # [seen] "Account has been deleted", "Account disabled":
-    ("invalid_grant", "", "account has been deleted", Reason.ACCOUNT_GONE),
-    ("invalid_grant", "", "account deleted", Reason.ACCOUNT_GONE),
-    ("invalid_grant", "", "account disabled", Reason.ACCOUNT_GONE),
-    ("invalid_grant", "", "account has been disabled", Reason.ACCOUNT_GONE),
+    ("invalid_grant", "", "account has been deleted", _GONE),
+    ("invalid_grant", "", "account deleted", _GONE),
+    ("invalid_grant", "", "account disabled", _GONE),
+    ("invalid_grant", "", "account has been disabled", _GONE),
     # Words about an authorization code are not about a refresh token [seen]:
     ("invalid_grant", "", "auth code", None),  # "Malformed auth code."
     ("invalid_grant", "", "code was already redeemed", None),
     ("invalid_grant", "", "verifier", None),  # "Missing code verifier.", "Invalid code verifier."
-    # "Token has been expired or revoked." for about 12 hours, "Bad Request" after [seen]: user's revocation, password
-    # change with Gmail scopes, six months unused, pushed out by the cap of 100, seven days of Testing [doc].
-    ("invalid_grant", "", "", Reason.REVOKED_OR_EXPIRED),
+    # For about 12 hours after a user's revocation, a password change with Gmail scopes, six months unused, the cap of
+    # 100, seven days of Testing [doc]; these words stand for nothing else [seen]:
+    ("invalid_grant", "", "token has been expired or revoked", _OVER),
+    # "Bad Request", later and for a token that was never Google's [seen]; it also stands for a foreign client's token
+    # and a bad code, so it says nothing for sure:
+    ("invalid_grant", "", "", _OVER_PERHAPS),
 )
 """Which answers to a refresh mean that the grant is over. invalid_client, deleted_client and unauthorized_client are
 about the OAuth client and never here."""
@@ -69,9 +78,9 @@ about the OAuth client and never here."""
 def deaths(words: ProviderWords) -> Death | None:
     """Return what a refused refresh means for the grant, by the table DEATHS; None when it is not about the grant."""
     subtype, description = words.subtype.casefold(), words.description.casefold()
-    for error, in_subtype, in_description, reason in DEATHS:
+    for error, in_subtype, in_description, death in DEATHS:
         if words.error == error and in_subtype in subtype and in_description in description:
-            return None if reason is None else Death(reason=reason)
+            return death
     return None
 
 
@@ -109,6 +118,7 @@ PROVIDER: Final = Provider(
     rotation="none",  # [doc] a refresh answers without a refresh token
     sibling_refresh_tokens=True,  # [doc] 100 per account and client, the oldest die silently: one serves several grants
     testing_lifetime=timedelta(days=7),  # [doc] External and Testing, unless only openid, email, profile are asked
+    idle_lifetime=timedelta(days=181),  # [doc] "six months"; no six calendar months are shorter
     deaths=deaths,
     revocation_group=revocation_group,
 )
