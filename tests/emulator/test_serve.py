@@ -196,6 +196,19 @@ def test_a_body_beyond_a_mebibyte_is_refused(served: tuple[Box, Serving]) -> Non
     assert len(box.emulator.requests("/token")) == 1
 
 
+def test_half_a_request_is_none(served: tuple[Box, Serving]) -> None:
+    """RFC 9112 section 8: a client that goes before its body is whole has asked for nothing."""
+    box, serving = served
+    port = urlsplit(serving.url).port
+    half = b"POST /token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\ngrant_type=refresh_token"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+        raw.sendall(half)
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.recv(1) == b""
+    assert requests.post(f"{serving.url}/token", timeout=10).status_code == 400
+    assert len(box.emulator.requests("/token")) == 1
+
+
 def test_the_grpc_side_has_a_certificate_for_localhost() -> None:
     """TLS under the authority in ca_file; the name is checked."""
     with serve(Emulator(), grpc=True) as serving:

@@ -104,6 +104,15 @@ def test_strict_rotation_takes_reuse_for_theft(box: Box) -> None:
     assert box.refresh(other).status == 200
 
 
+def test_strict_rotation_without_reuse_detection_refuses_and_no_more(box: Box) -> None:
+    """RFC 6749 section 6 alone: the used token is refused, the one that followed it works on."""
+    box.emulator.rotate("strict", reuse_ends_family=False)
+    first = box.grant()["refresh_token"]
+    second = rotated(box, first)
+    assert refusal(box.refresh(first)) == DEAD
+    assert box.refresh(second).status == 200
+
+
 def test_rotation_with_grace_forgives_a_lost_answer(box: Box) -> None:
     """Within the grace the old token works again; after it, its use ends the family."""
     box.emulator.rotate("grace", timedelta(seconds=30))

@@ -295,10 +295,13 @@ class Emulator:
         with self.lock:
             self.state.expire_access(self.clock.now())
 
-    def rotate(self, kind: RotationKind, grace: timedelta = timedelta(0)) -> None:
-        """Let refresh tokens rotate: never (Google), with a time of grace, or strictly: reuse ends the whole family."""
+    def rotate(self, kind: RotationKind, grace: timedelta = timedelta(0), *, reuse_ends_family: bool = True) -> None:
+        """Let refresh tokens rotate: never (Google), with a time of grace, or strictly.
+
+        Reuse of a token that is used up ends the whole family (RFC 9700 section 4.14.2), or is only refused.
+        """
         with self.lock:
-            self.faults.rotation = Rotation(kind=kind, grace=grace)
+            self.faults.rotation = Rotation(kind=kind, grace=grace, reuse_ends_family=reuse_ends_family)
 
     def rotate_keys(self) -> None:
         """Sign id_tokens with a new key."""

@@ -58,7 +58,10 @@ def asgi(emulator: Emulator, hang_up: Hangup | None = None) -> App:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send, workers)
             return
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except _HalfARequest:
+            return
         if body is None:
             await _send(send, Response(status=413), head=False)
             return
@@ -88,11 +91,17 @@ async def _lifespan(receive: Receive, send: Send, workers: ThreadPoolExecutor) -
             return
 
 
+class _HalfARequest(Exception):
+    """The client went before its request was whole: nothing is done of it."""
+
+
 async def _body(receive: Receive) -> bytes | None:
     """Return the body, or None if it is too long."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _HalfARequest
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > _MOST_BYTES:

@@ -23,10 +23,11 @@ class AnswerLost(ConnectionError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """How refresh tokens rotate. Google's do not."""
+    """How refresh tokens rotate, and whether using one that is used up ends those that followed. Google's do not."""
 
     kind: RotationKind = "none"
     grace: timedelta = timedelta(0)
+    reuse_ends_family: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,13 +217,14 @@ def _held(emulator: Emulator, client: Client, value: str, now: datetime) -> Refr
     if died_at is not None:
         raise _invalid_grant(_DEAD if now - died_at < _RECENT else "Bad Request")
     if held.used_up_at is not None and not _in_grace(emulator, held.used_up_at, now):
-        emulator.state.end_family(held.family, now)
+        if emulator.faults.rotation.reuse_ends_family:
+            emulator.state.end_family(held.family, now)
         raise _invalid_grant(_DEAD)
     return held
 
 
 def _in_grace(emulator: Emulator, used_up_at: datetime, now: datetime) -> bool:
-    """Tell whether a replaced token may be used once more; if not, its use means theft (RFC 9700 section 4.14.2)."""
+    """Tell whether a replaced token may be used once more; if not, its use may mean theft (RFC 9700 4.14.2)."""
     rotation = emulator.faults.rotation
     return rotation.kind == "none" or (rotation.kind == "grace" and now - used_up_at <= rotation.grace)
 
