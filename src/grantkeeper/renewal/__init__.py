@@ -4,7 +4,23 @@ No I/O, no clock, nothing of HTTP or OAuth's wire.
 """
 
 from .answers import OURS, Meaning, Refusal, meaning, mending
-from .reasons import CLOCKS_DIFFER, advice, why_it_ended
+from .breaker import Admission, Breakers, Change, Outcome, Why, outcome_of
+from .reasons import advice, why_it_ended
 from .timing import due
 
-__all__ = ["CLOCKS_DIFFER", "OURS", "Meaning", "Refusal", "advice", "due", "meaning", "mending", "why_it_ended"]
+__all__ = [
+    "OURS",
+    "Admission",
+    "Breakers",
+    "Change",
+    "Meaning",
+    "Outcome",
+    "Refusal",
+    "Why",
+    "advice",
+    "due",
+    "meaning",
+    "mending",
+    "outcome_of",
+    "why_it_ended",
+]
