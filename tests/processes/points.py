@@ -1,0 +1,151 @@
+"""The points at which a process can be killed, placed around the parts that a keeper is made of; none is in them.
+
+A point is reached from the moment the wire is armed; then the process kills itself, as `kill -9` would.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import event
+
+from grantkeeper.errors import DatabaseUnavailable
+from grantkeeper.http import HttpTransport
+from grantkeeper.model import GrantRow, Request, Response, SealContext, Sealed
+from grantkeeper.seal import KeyRing
+from grantkeeper.store import SqlStore
+
+
+class Tripwire:
+    """Kills this process at the armed point; "" is no point."""
+
+    def __init__(self) -> None:
+        self._armed = ""
+
+    def arm(self, point: str) -> None:
+        """From now on, be killed at this point."""
+        self._armed = point
+
+    def armed_with(self, point: str) -> bool:
+        """Tell whether it is this point that kills."""
+        return self._armed == point
+
+    def reach(self, point: str) -> None:
+        """Be here; this does not return when the wire is armed with this point."""
+        if self._armed == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+            threading.Event().wait()  # the signal is on its way: nothing more is done here
+
+
+class StoreWithPoints(SqlStore):
+    """A store with points around the three writes of a refresh, and inside of their transactions.
+
+    Armed with `journal kept`, every save says that the database is away, and the second one, which comes after the
+    answer was put aside, kills.
+    """
+
+    def __init__(self, url: str, wire: Tripwire, *, now: Callable[[], datetime] | None) -> None:
+        super().__init__(url, now=now)
+        self._wire = wire
+        self._saves = 0
+        self._writes = ""
+        event.listen(self._engine, "before_cursor_execute", self._before_statement)
+        event.listen(self._engine, "after_cursor_execute", self._after_statement)
+
+    def begin_refresh(self, grant_id: str, **rest: Any) -> bool:
+        """Take the lease, between two points."""
+        with _Between(self._wire, "lease"):
+            return super().begin_refresh(grant_id, **rest)
+
+    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+        """Save, between two points; or be away."""
+        if self._wire.armed_with("journal kept"):
+            self._saves += 1
+            if self._saves > 1:
+                self._wire.reach("journal kept")
+            raise DatabaseUnavailable("The database is away.")
+        with _Between(self._wire, "save"):
+            super().save_tokens(row, expected_version=expected_version, attempt=attempt)
+
+    def _before_statement(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        self._wire.reach(f"{_write(statement)} statement not executed")
+
+    def _after_statement(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        self._wire.reach(f"{_write(statement)} not committed")
+
+
+class _Between:
+    """Two points, before and after a block that ended well."""
+
+    def __init__(self, wire: Tripwire, name: str) -> None:
+        self._wire, self._name = wire, name
+
+    def __enter__(self) -> None:
+        self._wire.reach(f"before {self._name}")
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is None:
+            self._wire.reach(f"after {self._name}")
+
+
+def _write(statement: str) -> str:
+    """Return which of our writes a statement is, or ""."""
+    if not statement.startswith("UPDATE grantkeeper_grant"):
+        return ""
+    return "save" if "sealed=" in statement else "lease"
+
+
+class SealerWithPoints:
+    """A key ring with points around sealing and opening."""
+
+    def __init__(self, ring: KeyRing, wire: Tripwire) -> None:
+        self._ring, self._wire = ring, wire
+
+    def seal(self, plaintext: bytes, context: SealContext, *, key: bytes | None = None) -> Sealed:
+        """Seal, between two points."""
+        with _Between(self._wire, "seal"):
+            return self._ring.seal(plaintext, context, key=key)
+
+    def open(self, sealed: Sealed, context: SealContext) -> bytes:
+        """Open, between two points."""
+        with _Between(self._wire, "open"):
+            return self._ring.open(sealed, context)
+
+    def rewrap(self, key: bytes, context: SealContext) -> bytes | None:
+        """Wrap anew; nothing of a refresh."""
+        return self._ring.rewrap(key, context)
+
+
+class TransportWithPoints(HttpTransport):
+    """Real HTTP, with points around a call, and those within it that the HTTP library's own trace tells of."""
+
+    def __init__(self, wire: Tripwire) -> None:
+        super().__init__()
+        self._wire = wire
+        self._pool: Any = _TracedPool(self._pool, wire)
+
+    def send(self, request: Request, *, deadline: timedelta) -> Response:
+        """Send, between two points."""
+        with _Between(self._wire, "send"):
+            return super().send(request, deadline=deadline)
+
+
+class _TracedPool:
+    """A connection pool whose requests reach a point at each step, such as `http11.send_request_headers.complete`."""
+
+    def __init__(self, pool: Any, wire: Tripwire) -> None:
+        self._pool, self._wire = pool, wire
+
+    def stream(self, *args: Any, extensions: dict[str, Any], **rest: Any) -> Any:
+        return self._pool.stream(*args, extensions={**extensions, "trace": self._step}, **rest)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _step(self, name: str, _info: Any) -> None:
+        self._wire.reach(name)
