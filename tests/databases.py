@@ -1,4 +1,4 @@
-"""Real databases for tests: SQLite files, and a private PostgreSQL server, started once per test session.
+"""Real databases for tests: SQLite files, and private PostgreSQL and MariaDB servers, started once per test session.
 
 A pytest plugin (see conftest.py): `database_url` is a fresh, empty database of each kind, `store` a migrated one.
 """
@@ -10,20 +10,22 @@ import os
 import pwd
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
+import pymysql
 import pytest
 
 from grantkeeper.store import SqlStore
 
-KINDS = ("sqlite", "postgresql")
+KINDS = ("sqlite", "postgresql", "mariadb")
 
 # What a server that is thrown away may do without: surviving a power cut.
 _SETTINGS = {
@@ -33,6 +35,22 @@ _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "120",
     "shared_buffers": "32MB",
+}
+_MARIADB_SETTINGS = {
+    "innodb-flush-log-at-trx-commit": "0",
+    "innodb-doublewrite": "OFF",
+    "innodb-use-native-aio": "OFF",
+    "innodb-buffer-pool-size": "32M",
+    "innodb-log-file-size": "8M",
+    "skip-networking": "ON",
+    "skip-name-resolve": "ON",
+    "max-connections": "120",
+    "performance-schema": "OFF",
+    # What a grudging administrator may have set: nothing of ours depends on a server's defaults.
+    "character-set-server": "latin1",
+    "sql-mode": "",
+    "transaction-isolation": "REPEATABLE-READ",
+    "default-storage-engine": "Aria",
 }
 _numbers = itertools.count(1)
 
@@ -65,6 +83,47 @@ class PostgresServer:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MariaServer:
+    """A running MariaDB server that only this test session can reach: on a socket in a private folder."""
+
+    folder: Path
+    password: str
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / "socket"
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database on this server."""
+        return f"mysql://grantkeeper:{self.password}@/{database}?unix_socket={self.socket}"
+
+    def execute(self, statement: str, *, database: str | None = None) -> list[Any]:
+        """Run one statement as the superuser, outside of any transaction; returns its rows, if it has any."""
+        with closing(pymysql.connect(user="root", unix_socket=str(self.socket), db=database, autocommit=True)) as root:
+            cursor = root.cursor()
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Create a database, yield its URL, drop it whoever is still connected."""
+        name = f"test_{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self.hang_up(name)
+            self.execute(f"DROP DATABASE {name}")
+
+    def hang_up(self, database: str) -> None:
+        """End every connection to a database."""
+        for (ident,) in self.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{database}'"):
+            with suppress(pymysql.err.OperationalError):  # it ended by itself
+                self.execute(f"KILL {ident}")
+
+
 @contextmanager
 def running_postgresql() -> Iterator[PostgresServer]:
     """Start a server in a temporary folder, yield it, stop it and remove the folder."""
@@ -88,12 +147,52 @@ def running_postgresql() -> Iterator[PostgresServer]:
 
 
 @contextmanager
+def running_mariadb() -> Iterator[MariaServer]:
+    """Start a server in a temporary folder, yield it, kill it and remove the folder."""
+    account = _account("mysql", "nobody")
+    with tempfile.TemporaryDirectory(prefix="gk-my-", ignore_cleanup_errors=True) as name:
+        folder, data = Path(name), Path(name) / "data"
+        if account:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        options = ["--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+        _run(account, _found("mariadb-install-db", "mysql_install_db"), *options)
+        server = MariaServer(folder=folder, password=secrets.token_hex(16))
+        with (folder / "log").open("wb") as log, _started_mariadb(server, account, log) as process:
+            try:
+                _await_mariadb(server, process)
+                server.execute(f"CREATE USER grantkeeper@localhost IDENTIFIED BY '{server.password}'")
+                server.execute("GRANT ALL ON *.* TO grantkeeper@localhost WITH GRANT OPTION")
+                yield server
+            finally:
+                process.kill()
+
+
+def _started_mariadb(server: MariaServer, account: pwd.struct_passwd | None, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    settings = [f"--{key}={value}" for key, value in _MARIADB_SETTINGS.items()]
+    places = [f"--datadir={server.folder / 'data'}", f"--socket={server.socket}", f"--tmpdir={server.folder}"]
+    command = [_found("mariadbd", "mysqld"), "--no-defaults", f"--pid-file={server.folder / 'pid'}", *places, *settings]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", **_identity(account))
+
+
+def _await_mariadb(server: MariaServer, process: subprocess.Popen[bytes]) -> None:
+    """Return when the server answers; fail when it ends instead, or takes a minute."""
+    for _ in range(1200):
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(server.socket))
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+            break
+    pytest.fail(f"MariaDB did not start:\n{(server.folder / 'log').read_text()}")
+
+
+@contextmanager
 def fresh_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Yield the URL of a new, empty database; the PostgreSQL server is started by the first who asks."""
+    """Yield the URL of a new, empty database; a server is started by the first who asks."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / f'grantkeeper-{next(_numbers)}.sqlite3'}"
         return
-    server: PostgresServer = request.getfixturevalue("postgresql_server")
+    server: PostgresServer | MariaServer = request.getfixturevalue(f"{kind}_server")
     with server.database() as url:
         yield url
 
@@ -102,6 +201,13 @@ def fresh_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> I
 def postgresql_server() -> Iterator[PostgresServer]:
     """A private PostgreSQL server; a test session has at most one."""
     with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaServer]:
+    """A private MariaDB server; a test session has at most one."""
+    with running_mariadb() as server:
         yield server
 
 
@@ -121,16 +227,25 @@ def store(database_url: str) -> Iterator[SqlStore]:
     opened.close()
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Return the user to run the server as; None for this one. PostgreSQL refuses to run as root."""
+def _account(*names: str) -> pwd.struct_passwd | None:
+    """Return the user to run a server as; None for this one. PostgreSQL and MariaDB refuse to run as root."""
     if os.geteuid() != 0:
         return None
-    for name in ("postgres", "nobody"):
+    for name in names or ("postgres", "nobody"):
         try:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    pytest.fail("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as.")
+    pytest.fail("A database server does not run as root, and there is no user to run it as, not even `nobody`.")
+
+
+def _found(*names: str) -> str:
+    """Return the path of the first of MariaDB's programs that is there; without them tests fail, they do not skip."""
+    folders = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+    for name in names:
+        if found := shutil.which(name, path=folders):
+            return found
+    pytest.fail(f"MariaDB's `{names[0]}` is missing: `apt-get install mariadb-server` (or put it on PATH).")
 
 
 def _program(name: str) -> str:
@@ -153,10 +268,20 @@ def _major(folder: str) -> int:
     return int(folder) if folder.isdigit() else 0
 
 
+def _identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+
+
 def _run(account: pwd.struct_passwd | None, *command: str) -> None:
-    identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     done = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd="/", **identity
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
+        **_identity(account),
     )
     if done.returncode:
         pytest.fail(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

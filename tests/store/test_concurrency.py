@@ -171,7 +171,9 @@ def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
 
     assert in_child(use)
     for connection in (pooled, kept):
-        assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
 
 
 def test_a_fork_in_the_middle_of_a_transaction_does_not_end_it(store: SqlStore) -> None:

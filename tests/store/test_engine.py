@@ -17,6 +17,7 @@ import pytest
 from databases import PostgresServer
 from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError, Misconfigured
 from grantkeeper.store import SqlStore, engine
+from grantkeeper.store.engine import sqlite as sqlite_engine
 from store.made import grant_row
 
 PASSWORD = "planted-Password-4711"
@@ -200,7 +201,7 @@ def test_every_sqlite_connection_is_set_up(tmp_path: Path, left: str) -> None:
         "journal_mode": engine.journal_mode(sqlite3.sqlite_version_info),
         "synchronous": 2,
         "foreign_keys": 1,
-        "busy_timeout": int(engine.BUSY_SECONDS * 1000),
+        "busy_timeout": int(sqlite_engine.BUSY_SECONDS * 1000),
         "secure_delete": 1,
     }
     with store._engine.connect() as one, store._engine.connect() as two:

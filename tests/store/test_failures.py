@@ -13,7 +13,8 @@ import pytest
 
 from databases import PostgresServer
 from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError, Misconfigured
-from grantkeeper.store import SqlStore, engine, failures
+from grantkeeper.store import SqlStore, failures
+from grantkeeper.store.engine import sqlite as sqlite_engine
 from store.made import NOW, flow_row, grant_row, saved
 
 
@@ -68,7 +69,7 @@ def test_a_locked_sqlite_database_is_unavailable(
     sqlite_store: SqlStore, tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-43: who waits too long for another writer is told to try again; afterwards all is well."""
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.05)
     store = SqlStore(f"sqlite:///{tmp_path}/a.sqlite3")
     other = sqlite3.connect(tmp_path / "a.sqlite3")
     other.execute("BEGIN IMMEDIATE")
@@ -146,7 +147,7 @@ def test_a_user_without_rights_is_a_misconfiguration(postgresql_server: Postgres
         (psycopg.errors.QueryCanceled(), DatabaseUnavailable, "took too long"),
         (psycopg.errors.TooManyConnections(), DatabaseUnavailable, "no connection free"),
         (psycopg.errors.DiskFull(), DatabaseUnavailable, "no room left"),
-        (psycopg.errors.AdminShutdown(), DatabaseUnavailable, "57P01"),
+        (psycopg.errors.AdminShutdown(), DatabaseUnavailable, "stopped or started"),
         (psycopg.errors.NotNullViolation("planted-value"), DatabaseUnavailable, "23502"),
         (psycopg.OperationalError("server closed the connection unexpectedly"), DatabaseUnavailable, "reached"),
         (psycopg.OperationalError('role "x" does not exist'), Misconfigured, "refuses the user"),

@@ -6,13 +6,14 @@ import base64
 import dataclasses
 from pathlib import Path
 
-import psycopg
 import pytest
+import sqlalchemy
 
 from grantkeeper.errors import SealBroken
 from grantkeeper.model import SealContext
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
+from grantkeeper.store.engine import engine_for
 from store.made import NOW, flow_row, grant_row, saved
 
 SECRETS = (b"1//0g-planted-refresh-token", b"ya29.planted-access-token", b"planted-pkce-verifier-0123456789")
@@ -36,13 +37,15 @@ def fill(store: SqlStore, ring: KeyRing) -> None:
 
 
 def stolen(url: str) -> bytes:
-    """Return all that a thief of the database has: SQLite's files, or every table of PostgreSQL."""
+    """Return all that a thief of the database has: SQLite's files, or every table of a server's."""
     if url.startswith("sqlite"):
         folder = Path(url.removeprefix("sqlite:///")).parent
         return b"".join(path.read_bytes() for path in sorted(folder.glob("*.sqlite3*")))
-    with psycopg.connect(url) as connection:
-        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        rows = [connection.execute(f"SELECT * FROM {name}".encode()).fetchall() for (name,) in names]
+    engine = engine_for(url)
+    with engine.connect() as connection:
+        names = sqlalchemy.inspect(connection).get_table_names()
+        rows = [connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in names]
+    engine.dispose()
     cells = [cell for table in rows for row in table for cell in row]
     return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells)
 

@@ -25,7 +25,7 @@ MAX_FILE: Final = 256 * 1024
 """Far beyond any honest configuration, key or client_secret.json; keeps a wrong path (a device, a dump) harmless."""
 _UNUSABLE: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 """Control characters, and bytes of another encoding than UTF-8 as an environment variable brings them (PEP 383)."""
-_DATABASES: Final = ("sqlite", "postgresql", "postgres")
+_DATABASES: Final = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 
 
@@ -256,7 +256,7 @@ def _database(written: _Setting, folder: Path) -> str:
         raise written.wrong("is missing", 'Add database = "sqlite:///grantkeeper.sqlite3".')
     scheme, found, rest = url.partition("://")
     if not found or scheme.partition("+")[0] not in _DATABASES:
-        advice = "Write it as sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+        advice = "Write it as sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME."
         raise written.wrong("is not the URL of a database that grantkeeper knows", advice)
     if _UNUSABLE.search(url):
         advice = "Percent-encode what a password has beyond ASCII, as UTF-8."

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, LargeBinary, String, Text
-from sqlalchemy.dialects.mysql import LONGTEXT, VARBINARY
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT, VARBINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 INSTANT: Final = BigInteger
 """Microseconds since 1970 UTC: exact, sorts, compares, and has no time zone to get wrong on any database."""
 
-SEALED: Final = LargeBinary
+SEALED: Final = LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")
 """What the sealer made."""
 
 LONG: Final = Text().with_variant(LONGTEXT, "mysql", "mariadb")
 """Text that is never searched."""
+
+
+TABLE: Final = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+"""Options of every table: on MySQL text is Unicode and `a` is not `A`, whatever the database was made with."""
 
 
 class BytewiseText(TypeDecorator[str]):
@@ -35,7 +39,15 @@ class BytewiseText(TypeDecorator[str]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         """Return the text."""
-        return None if value is None else bytes(value).decode()
+        return None if value is None else text_or_bytes(bytes(value))
+
+
+def text_or_bytes(value: bytes) -> Any:
+    """Return the text that these bytes are; or themselves, which no row takes for a text: somebody altered them."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def exact(length: int, *, ascii_only: bool = False) -> TypeEngine[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import gaierror
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -17,33 +18,94 @@ _CORRECT: Final = "Correct the database URL, or the user's rights."
 _START: Final = "Start the database server, or correct the database URL."
 _RESTORE: Final = "Stop everything that uses it and restore a backup."
 
-# SQLSTATE (PostgreSQL, appendix A) or SQLite's result code (sqlite.org/rescode.html): what is to be changed, and how.
+_NO_TABLES: Final = ("has none of grantkeeper's tables, or those of another version", RUN_INIT)
+_PASSWORD: Final = ("refuses the password", _CORRECT)
+_USER: Final = ("refuses the user", _CORRECT)
+_RIGHTS: Final = ("does not let this user use grantkeeper's tables", _CORRECT)
+_MISSING: Final = ("does not exist on its server", "Create it, or correct the database URL.")
+
+# What is to be changed, and how. SQLSTATE (PostgreSQL, appendix A), SQLite's result code (sqlite.org/rescode.html), or
+# the number of a MySQL or MariaDB error (dev.mysql.com/doc/mysql-errors, mariadb.com/kb/en/mariadb-error-codes).
 _YOURS: Final = {
-    "28P01": ("refuses the password", _CORRECT),
-    "28000": ("refuses the user", _CORRECT),
-    "3D000": ("does not exist on its server", "Create it, or correct the database URL."),
-    "42501": ("does not let this user use grantkeeper's tables", _CORRECT),
-    "42P01": ("has none of grantkeeper's tables, or those of another version", RUN_INIT),
-    "42703": ("has none of grantkeeper's tables, or those of another version", RUN_INIT),
-    "SQLITE_ERROR": ("has none of grantkeeper's tables, or those of another version", RUN_INIT),
+    "28P01": _PASSWORD,
+    "28000": _USER,
+    "3D000": _MISSING,
+    "42501": _RIGHTS,
+    "42P01": _NO_TABLES,
+    "42703": _NO_TABLES,
+    "SQLITE_ERROR": _NO_TABLES,
     "SQLITE_CANTOPEN": ("cannot be opened", "Correct the path, or the rights of the file and its folder."),
     "SQLITE_NOTADB": ("is not an SQLite database", "Correct the path."),
     "SQLITE_READONLY": ("cannot be written", "Correct the rights of the file and its folder."),
     "SQLITE_CORRUPT": ("is damaged", _RESTORE),
+    "MySQL 1045": _PASSWORD,
+    "MySQL 1698": _USER,
+    "MySQL 1044": ("does not let this user in", _CORRECT),
+    "MySQL 1049": _MISSING,
+    "MySQL 1142": _RIGHTS,
+    "MySQL 1143": _RIGHTS,
+    "MySQL 1054": _NO_TABLES,
+    "MySQL 1146": _NO_TABLES,
 }
+_READ_ONLY: Final = "is read-only at the moment, as after a failover"
+_FULL: Final = "has no room left on its disk"
+_DISK: Final = "has trouble with its disk"
+_BUSY: Final = "has no connection free"
+_LOCKED: Final = "is locked by somebody else"
+_AT_ONCE: Final = "had two changes at once"
+_SLOW: Final = "took too long"
+_ENDING: Final = "is being stopped or started"
 _PASSING: Final = {
-    "25006": "is read-only at the moment, as after a failover",
-    "53100": "has no room left on its disk",
-    "53300": "has no connection free",
-    "55P03": "is locked by somebody else",
-    "40001": "had two changes at once",
-    "40P01": "had two changes at once",
-    "57014": "took too long",
-    "SQLITE_BUSY": "is locked by somebody else",
-    "SQLITE_LOCKED": "is locked by somebody else",
-    "SQLITE_FULL": "has no room left on its disk",
-    "SQLITE_IOERR": "has trouble with its disk",
+    "25006": _READ_ONLY,
+    "53100": _FULL,
+    "53300": _BUSY,
+    "55P03": _LOCKED,
+    "40001": _AT_ONCE,
+    "40P01": _AT_ONCE,
+    "57014": _SLOW,
+    "57P01": _ENDING,
+    "57P02": _ENDING,
+    "57P03": _ENDING,
+    "Unanswered": "did not answer in time",
+    "SQLITE_BUSY": _LOCKED,
+    "SQLITE_LOCKED": _LOCKED,
+    "SQLITE_FULL": _FULL,
+    "SQLITE_IOERR": _DISK,
+    "MySQL 1205": _LOCKED,
+    "MySQL 1213": _AT_ONCE,
+    "MySQL 1020": _AT_ONCE,  # MariaDB with innodb_snapshot_isolation
+    "MySQL 1040": _BUSY,
+    "MySQL 1203": _BUSY,
+    "MySQL 1226": _BUSY,
+    "MySQL 1290": _READ_ONLY,
+    "MySQL 1792": _READ_ONLY,
+    "MySQL 1836": _READ_ONLY,
+    "MySQL 1021": _FULL,
+    "MySQL 1114": _FULL,
+    "MySQL 1026": _DISK,
+    "MySQL 1030": _DISK,
+    "MySQL 1317": _SLOW,
+    "MySQL 1969": _SLOW,
+    "MySQL 3024": _SLOW,
+    "MySQL 1053": _ENDING,
+    "MySQL 1927": _ENDING,
 }
+SERVER_CANNOT_WRITE: Final = frozenset({"25006", "MySQL 1290", "MySQL 1792", "MySQL 1836"})
+"""The server became a standby, or was one all the time."""
+
+NOT_DONE: Final = SERVER_CANNOT_WRITE | {
+    *("40001", "40P01", "55P03", "53300", "57P03"),
+    *("MySQL 1205", "MySQL 1213", "MySQL 1020", "MySQL 1040", "MySQL 1203"),
+}
+"""Of a transaction that ends so nothing is kept, and the same may succeed in a moment (R-42)."""
+
+DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+"""Whatever is written now may damage more (R-43)."""
+
+LOST: Final = frozenset({"unreachable", "Unanswered", "57P01", "57P02", "MySQL 1053", "MySQL 1927", "SQLITE_IOERR"})
+"""Of a COMMIT that ends so it is not known whether it was done (R-40). SQLite: the journal was deleted, which is the
+commit, and making that last failed."""
+
 # A login that fails has no SQLSTATE in psycopg (3.3): the server's English words are all there is.
 _SAID: Final = {
     "password authentication failed": "28P01",
@@ -52,10 +114,15 @@ _SAID: Final = {
     'role "': "28000",
     'database "': "3D000",
     "too many clients": "53300",
+    "remaining connection slots": "53300",
+    "the database system is": "57P03",
+    "session is read-only": "25006",  # of a URL with target_session_attrs=read-write, when no host can write
 }
 _UNKNOWN_HOST: Final = ("failed to resolve host", "could not translate host name")
 _NOT_UTF8: Final = "Could not decode to UTF-8"  # CPython's sqlite3, without a code; the text that follows is the value
-_UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
+_UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "MySQL 1062"})
+# PyMySQL's own numbers for a server that is not there, or not any more, and for a connection that it closed itself.
+_GONE: Final = frozenset({0, 2002, 2003, 2006, 2013, 2014, 2055})
 
 
 @contextmanager
@@ -94,7 +161,12 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
 
 
 def error_code(error: BaseException) -> str:
-    """Return the SQLSTATE, SQLite's result code, `unreachable`, `unknown host`, `no text`, or the error's class."""
+    """Return the SQLSTATE, SQLite's result code, MySQL's number, or what has none of them in a word.
+
+    The words are `unreachable`, `unknown host`, `no text`, and the error's class for what is not known here.
+    """
+    if type(error).__module__.startswith("pymysql"):
+        return _mysql_code(error)
     state = getattr(error, "sqlstate", None)
     if state:
         return str(state)
@@ -114,6 +186,13 @@ def error_code(error: BaseException) -> str:
 def _sqlite_code(name: str) -> str:
     """Return the primary code of an extended one (SQLITE_BUSY_SNAPSHOT: SQLITE_BUSY), but for constraints."""
     return name if name.startswith("SQLITE_CONSTRAINT") else "_".join(name.split("_")[:2])
+
+
+def _mysql_code(error: BaseException) -> str:
+    number = error.args[0] if error.args else 0
+    if isinstance(getattr(error, "original_exception", None), gaierror):
+        return "unknown host"
+    return "unreachable" if number in _GONE else f"MySQL {number}"
 
 
 def _cause(error: SQLAlchemyError) -> BaseException:

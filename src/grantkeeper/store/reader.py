@@ -7,9 +7,12 @@ execution: pool check-out, execution context, result object. That is four fifths
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Engine, PoolProxiedConnection, Select
+
+from .columns import BytewiseText, text_or_bytes
 
 KEPT: Final = 3
 """Connections kept out of the pool between reads: enough for the threads that two or three cores run at once, and few
@@ -23,6 +26,8 @@ class Reader:
         compiled = statement.compile(engine)
         self._text = str(compiled)
         self._positional = compiled.positional
+        types = [column.type.dialect_impl(engine.dialect) for column in statement.selected_columns]
+        self._bytes = frozenset(place for place, each in enumerate(types) if isinstance(each, BytewiseText))
         self._engine = engine
         self._kept: deque[PoolProxiedConnection] = deque()
 
@@ -42,7 +47,14 @@ class Reader:
             done = True
         finally:
             self._put_back(connection, sound=done)
-        return row
+        return self._texts(row) if self._bytes and row is not None else row
+
+    def _texts(self, row: Sequence[Any]) -> Sequence[Any]:
+        """Return a row of MySQL, whose driver knows only that these columns hold bytes."""
+        return tuple(
+            text_or_bytes(value) if place in self._bytes and value is not None else value
+            for place, value in enumerate(row)
+        )
 
     def close(self) -> None:
         """Give the kept connections back to the pool."""
