@@ -41,7 +41,7 @@ class Gate:
 
     def left(self, now: datetime) -> timedelta:
         """Return how long it is shut from now on; none when it is open or half open, probe or no probe."""
-        if self._shut_at is None:
+        if self._shut_at is None or self._probe_at is not None:
             return _NO_TIME
         self._shut_at = min(self._shut_at, now)
         return max(self._shut_at + self._wait - now, _NO_TIME)
