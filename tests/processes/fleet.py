@@ -40,6 +40,7 @@ class Worker:
     def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
         self._process = process
         self._errors = errors
+        self._told = 0
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"worker-{process.pid}", daemon=True)
         self._reader.start()
@@ -52,17 +53,20 @@ class Worker:
     def tell(self, order: Order) -> None:
         """Give an order, and do not wait for what comes of it."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._told += 1
+        self._process.stdin.write(json.dumps({**order, "number": self._told}).encode() + b"\n")
         self._process.stdin.flush()
 
     def hear(self) -> Reply:
-        """Wait for the next line."""
-        line = self._lines.get(timeout=PATIENCE)
-        said = self._errors.read_bytes()
-        AVIARY.show("the output of a worker", line + said)
-        assert line, f"a worker ended: {said.decode(errors='replace')}"
-        reply: Reply = json.loads(line)
-        return reply
+        """Wait for the next line about the latest order; what earlier ones, of a test that failed, left is skipped."""
+        while True:
+            line = self._lines.get(timeout=PATIENCE)
+            said = self._errors.read_bytes()
+            AVIARY.show("the output of a worker", line + said)
+            assert line, f"a worker ended: {said.decode(errors='replace')}"
+            reply: Reply = json.loads(line)
+            if reply.pop("number") == self._told:
+                return reply
 
     def ask(self, order: Order) -> Reply:
         """Give an order and wait for what comes of it."""

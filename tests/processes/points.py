@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from grantkeeper.errors import DatabaseUnavailable
+from grantkeeper.errors import Conflict, DatabaseUnavailable
 from grantkeeper.http import HttpTransport
 from grantkeeper.model import GrantRow, Request, Response, SealContext, Sealed
 from grantkeeper.seal import KeyRing
@@ -46,14 +46,14 @@ class StoreWithPoints(SqlStore):
     """A store with points around the three writes of a refresh, and inside of their transactions.
 
     Armed with `journal kept`, every save says that the database is away, and the second one, which comes after the
-    answer was put aside, kills.
+    answer was put aside, kills. `refused` is called when a save is refused because the row is not what it was.
     """
 
     def __init__(self, url: str, wire: Tripwire, *, now: Callable[[], datetime] | None) -> None:
         super().__init__(url, now=now)
         self._wire = wire
         self._saves = 0
-        self._writes = ""
+        self.refused: Callable[[], object] = lambda: None
         event.listen(self._engine, "before_cursor_execute", self._before_statement)
         event.listen(self._engine, "after_cursor_execute", self._after_statement)
 
@@ -69,8 +69,12 @@ class StoreWithPoints(SqlStore):
             if self._saves > 1:
                 self._wire.reach("journal kept")
             raise DatabaseUnavailable("The database is away.")
-        with _Between(self._wire, "save"):
-            super().save_tokens(row, expected_version=expected_version, attempt=attempt)
+        try:
+            with _Between(self._wire, "save"):
+                super().save_tokens(row, expected_version=expected_version, attempt=attempt)
+        except Conflict:
+            self.refused()
+            raise
 
     def _before_statement(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         self._wire.reach(f"{_write(statement)} statement not executed")

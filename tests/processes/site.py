@@ -129,6 +129,7 @@ class Site:
             "lease": None,
             "lease_clock": "moved",
             "pauses_take_time": False,
+            "tells_of_refused_saves": False,
         }
 
 

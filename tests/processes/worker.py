@@ -84,10 +84,21 @@ def oauth_client(order: Order) -> OAuthClient:
     )
 
 
+class Speech:
+    """What is said, line by line, each with the number of the order that it is about."""
+
+    number = 0
+
+    def say(self, reply: Reply) -> None:
+        """Write one line, in one piece: a forked child writes to the same pipe."""
+        os.write(sys.stdout.fileno(), json.dumps({**reply, "number": self.number}).encode() + b"\n")
+
+
 class Worker:
     """The orders, one method each."""
 
-    def __init__(self) -> None:
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
         self._wire = Tripwire()
 
     def open(self, order: Order) -> Reply:
@@ -97,6 +108,8 @@ class Worker:
         now = None if order["lease_clock"] == "database" else self._clock.now
         sealer = SealerWithPoints(KeyRing.parse(order["keys"]), self._wire)
         self._store = StoreWithPoints(order["database"], self._wire, now=now)
+        if order["tells_of_refused_saves"]:
+            self._store.refused = lambda: self._speech.say({"refused": "save"})
         options: dict[str, Any] = {}
         if order["lease"] is not None:
             options["lease"] = timedelta(seconds=order["lease"])
@@ -169,45 +182,42 @@ class Worker:
         return {"token": named(token.value)}
 
 
-def obey(worker: Worker, order: Order) -> None:
+def obey(worker: Worker, order: Order, speech: Speech) -> None:
     """Do one order and say what came of it."""
     done: Callable[[Order], Reply] = getattr(worker, order["do"])
-    say(done(order))
+    speech.say(done(order))
 
 
-def say(reply: Reply) -> None:
-    """Write one line, in one piece: a forked child writes to the same pipe."""
-    os.write(sys.stdout.fileno(), json.dumps(reply).encode() + b"\n")
-
-
-def fork(orders: list[Order]) -> None:
+def fork(orders: list[Order], speech: Speech) -> None:
     """Let a child do the orders, and say how it ended: its exit code, or minus the signal that killed it."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            worker = Worker()
+            worker = Worker(speech)
             for order in orders:
-                obey(worker, order)
+                obey(worker, order, speech)
             code = 0
         except Exception:  # noqa: BLE001 - nothing may get out of the child
             traceback.print_exc()
             sys.stderr.flush()
         finally:
             os._exit(code)
-    say({"forked": child})
-    say({"ended": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
+    speech.say({"forked": child})
+    speech.say({"ended": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
 
 
 def main() -> None:
     """Do every order that comes in, until there are no more."""
-    worker = Worker()
+    speech = Speech()
+    worker = Worker(speech)
     for line in sys.stdin:
         order = json.loads(line)
+        speech.number = order["number"]
         if order["do"] == "fork":
-            fork(order["orders"])
+            fork(order["orders"], speech)
         else:
-            obey(worker, order)
+            obey(worker, order, speech)
 
 
 if __name__ == "__main__":
