@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -146,18 +148,29 @@ def test_a_probe_that_was_not_sent_gives_its_place_to_another(desk: Desk) -> Non
     assert not desk.admit().admitted
 
 
-def test_of_many_threads_one_is_the_probe(desk: Desk) -> None:
+def test_of_many_threads_one_is_the_probe(desk: Desk, hasty_threads: None) -> None:
     """R-51: also when their looks at the clock and at the breaker cross."""
     desk.trouble()
-    desk.now += OUTAGE_FIRST_WAIT
-    together = threading.Barrier(16)
+    together = threading.Barrier(8)
 
     def ask(number: int) -> bool:
         together.wait()
-        return desk.breakers.admit("google", "ads", now=desk.now - SECOND * 0.001 * (number - 16)).admitted
+        return desk.breakers.admit("google", "ads", now=desk.now - number * timedelta(microseconds=1)).admitted
 
-    with ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(ask, range(16))) == 1
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(200):
+            desk.now += OUTAGE_LONGEST_WAIT
+            assert sum(pool.map(ask, range(8))) == 1
+            desk.trouble(1)
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns a thousand times as often, so that a missing lock shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 1000)
+    yield
+    sys.setswitchinterval(usual)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +314,16 @@ def test_a_mass_refusal_is_probed_rarely_and_over_with_the_first_success(desk: D
     assert [desk.admit() for _ in range(3)] == [YES] * 3
     assert desk.refuse(last=MANY_REFUSALS - 1) == NOTHING
     assert desk.refuse(MANY_REFUSALS - 1, MANY_REFUSALS).opened == ("mass_refusal",)
+
+
+def test_refusals_from_before_a_success_count_no_more(desk: Desk) -> None:
+    """R-31: thirty seconds later the window still reaches back to them, but they are explained."""
+    desk.refuse()
+    desk.waits()
+    desk.record("ok", "good")
+    assert desk.refuse(MANY_REFUSALS, 2 * MANY_REFUSALS - 1) == NOTHING
+    changed = desk.refuse(2 * MANY_REFUSALS - 1, 2 * MANY_REFUSALS)
+    assert changed.refused == tuple(f"g{number}" for number in range(10, 20))
 
 
 @pytest.mark.parametrize("outcome", ["trouble", "ours", "refused"])
