@@ -1,4 +1,4 @@
-"""Run all of it once and print ratios: `make bench`, or `make bench ARGS=--quick` to see that it works."""
+"""Run all of it once and print ratios: `make bench`; ARGS=--quick to see that it works, ARGS=hanging for that part."""
 
 from __future__ import annotations
 
@@ -6,109 +6,81 @@ import argparse
 import os
 import platform
 import sqlite3
-import statistics
 import tempfile
-from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import imports, ours, peers
-from .databases import Filled, fill, places, running_postgresql
-from .measure import By, ratio, rounds, table
+from .databases import PostgresServer, places, running_postgresql
 
 _PACKAGES = (
     "grantkeeper",
     "sqlalchemy",
     "psycopg",
     "cryptography",
+    "httpcore2",
+    "httpx2",
     "google-auth",
     "social-auth-app-django",
     "django-allauth",
     "Flask-Dance",
     "Django",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much is measured."""
-
-    sizes: tuple[int, ...]
-    rounds: int
-    hot_calls: int
-    cold_calls: int
-    starts: int
-
-
-FULL = Plan(sizes=(1_000, 100_000), rounds=15, hot_calls=100_000, cold_calls=500, starts=15)
-QUICK = Plan(sizes=(100,), rounds=2, hot_calls=1_000, cold_calls=50, starts=2)
+PARTS = ("reading", "expired", "throughput", "hanging")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small and short: to see that it works")
-    plan = QUICK if parser.parse_args().quick else FULL
-    _tell(plan)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}; default: all")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}")
+    _tell()
     with tempfile.TemporaryDirectory(prefix="grantkeeper-bench-") as folder, running_postgresql() as server:
-        found = list(places(Path(folder), server, plan.sizes))
-        peers.settle(found)
-        aims: list[str] = []
-        for number, place in enumerate(found):
-            filled = fill(place)
-            if number == 0:
-                aims += _hot(filled, plan)
-            aims += _database(filled, plan)
-            filled.store.close()
-    aims += _starts(plan)
+        aims = _measured(asked.parts or PARTS, Path(folder), server, quick=asked.quick)
     print("\nAims\n  " + "\n  ".join(aims))
 
 
-def _tell(plan: Plan) -> None:
+def _tell() -> None:
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
-    print(", ".join(f"{name} {version(name)}" for name in _PACKAGES))
-    print(
-        f"\nMeasured in {plan.rounds} rounds; in each, every contender makes the same calls, in an order by chance:"
-        f"\n{plan.hot_calls:,} in memory, {plan.cold_calls:,} on grants drawn by chance from the database."
-        "\nShown are the median time of a call, and the median of the rounds' own ratios with the lowest and highest."
-        "\nCPU is that of this process, and what it does alone is compared by it: other programs disturb it less;"
-        "\na PostgreSQL server's comes on top, so there the wall counts. The databases fit into memory, garbage"
-        "\ncollection is off while the clock runs, one round to warm up is not counted. Nobody refreshes a token."
-    )
+    print(", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
 
 
-def _hot(filled: Filled, plan: Plan) -> list[str]:
-    timings = rounds(ours.hot(filled), count=plan.rounds, size=1, calls=plan.hot_calls)
-    print(f"\nA token that is in memory\n{table(timings, ours.DICTIONARY, 'cpu')}")
-    times = ratio(timings, ours.HOT, ours.DICTIONARY, "cpu")
-    return [_aim(times <= 10, f"hot token within 10 times a dictionary hit with an expiry check: {times:.1f} times")]
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
-def _database(filled: Filled, plan: Plan) -> list[str]:
-    ring = [*ours.cold(filled), *peers.peers(filled)]
-    timings = rounds(ring, count=plan.rounds, size=filled.place.size, calls=plan.cold_calls)
-    by: By = "cpu" if filled.place.kind == "sqlite" else "wall"
-    title = f"{filled.place.kind}, {filled.place.size:,} grants"
-    print(f"\nA token that is in the database: {title}\n{table(timings, ours.BARE, by)}")
-    cold = ratio(timings, ours.COLD, ours.BARE, by)
-    nearest = min(peers.STORES, key=lambda each: ratio(timings, each, ours.HOT, by))
-    times = ratio(timings, nearest, ours.HOT, by)
-    slower = f"{times:,.0f} times ({nearest})"
-    return [
-        _aim(cold <= 2, f"{title}: cold token within 2 times the bare driver's read and open: {cold:.2f} times"),
-        _aim(times >= 100, f"{title}: hot token 100 times faster than every peer that stores: {slower}"),
-    ]
+def _measured(parts: tuple[str, ...], folder: Path, server: PostgresServer, *, quick: bool) -> list[str]:
+    """Run the parts; each is imported when it is asked for, because not all need the peers."""
+    from .refreshing.tokenserver import running_token_server
 
+    empty, filled, aims = list(places(folder, server, (0,))), [], []
+    if "reading" in parts or "expired" in parts:
+        from . import peers, reading
 
-def _starts(plan: Plan) -> list[str]:
-    timings = imports.starts(plan.starts)
-    print(f"\nStarting\n{table(timings, imports.PYTHON, 'cpu')}")
-    seconds = statistics.median(timings[imports.HELP].wall)
-    return [_aim(seconds <= 0.3, f"the command line's help within 0.3 s: {seconds:.2f} s")]
+        plan = reading.QUICK if quick else reading.FULL
+        filled = list(places(folder, server, plan.sizes))
+        peers.settle([*filled, *empty])
+        if "reading" in parts:
+            aims += reading.run(filled, plan)
+    with running_token_server() as provider:
+        if "expired" in parts:
+            from .refreshing import expired
 
+            aims += expired.run(empty, provider, quick=quick)
+        if "throughput" in parts:
+            from .refreshing import throughput
 
-def _aim(reached: bool, text: str) -> str:
-    return f"{'reached    ' if reached else 'NOT reached'}  {text}"
+            aims += throughput.run(empty, provider, quick=quick)
+        if "hanging" in parts:
+            from .refreshing import hanging
+
+            aims += hanging.run(empty, provider, quick=quick)
+    return aims
 
 
 if __name__ == "__main__":

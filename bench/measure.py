@@ -83,7 +83,7 @@ def table(timings: dict[str, Timing], reference: str, by: By) -> str:
         ratios = timing.ratios(timings[reference], by)
         spread = f"{_number(statistics.median(ratios))} ({_number(min(ratios))} to {_number(max(ratios))})"
         wall, cpu = statistics.median(timing.wall), statistics.median(timing.cpu)
-        lines.append(f"  {timing.name:48} {_time(wall):>10} {_time(cpu):>10}   {spread}")
+        lines.append(f"  {timing.name:48} {short_time(wall):>10} {short_time(cpu):>10}   {spread}")
     return "\n".join(lines)
 
 
@@ -96,5 +96,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _time(seconds: float) -> str:
+def short_time(seconds: float) -> str:
+    """Return a duration for people."""
     return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} us"
+
+
+def aim(reached: bool, text: str) -> str:
+    """Return the line that says whether an aim was reached."""
+    return f"{'reached    ' if reached else 'NOT reached'}  {text}"

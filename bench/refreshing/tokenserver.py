@@ -76,7 +76,9 @@ class TokenServer:
 @contextmanager
 def running_token_server() -> Iterator[TokenServer]:
     """Start the server, yield it, end it."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.refreshing.tokenserver"], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.refreshing.tokenserver"], cwd=_ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         yield TokenServer(url=f"http://127.0.0.1:{int(process.stdout.readline())}")
