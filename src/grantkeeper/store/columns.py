@@ -19,7 +19,7 @@ LONG: Final = Text().with_variant(LONGTEXT, "mysql", "mariadb")
 """Text that is never searched."""
 
 
-TABLE: Final = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+TABLE: Final[dict[str, Any]] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 """Options of every table: on MySQL text is Unicode and `a` is not `A`, whatever the database was made with."""
 
 

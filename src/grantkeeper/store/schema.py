@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, column, insert, inspect, select, table
+from sqlalchemy.exc import DBAPIError
 
-from ..errors import Misconfigured
+from ..errors import DatabaseUnavailable, Misconfigured
 from . import tables
 from .failures import RUN_INIT
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _ALEMBIC: Final = threading.Lock()
 """Alembic keeps its context in the module `alembic.context`: one migration at a time in a process."""
+_EPOCH: Final = 1
+"""The oldest revision whose code can use the tables of the newest: each since has only added to them."""
+_TRIES: Final = 3
+_LOCK_SECONDS: Final = 5
+_LOCK_NAME: Final = "CONCAT('grantkeeper ', SHA1(DATABASE()))"  # names are the server's, and at most 64 long
+_UNDER_CHANGE: Final = "Another process changes the database's tables right now."
 _VERSION: Final = table(tables.VERSION_TABLE, column("version_num"))
 
 
 def check(connection: Connection) -> None:
-    """Return when the schema is the one this code was written for.
+    """Return when this code may use the schema: it is of the newest revision known here, or of the one after it.
+
+    Of the one after it only if the database says so: while an upgrade is rolled out, old and new processes share it
+    (R-63). `installation.epoch` is the oldest revision whose code the tables still carry.
 
     Raises:
         Misconfigured: there is none, it is older, or it is newer: then nothing is written (R-64).
     """
     found = revision(connection)
-    if found == tables.REVISIONS[-1]:
+    if found == tables.REVISIONS[-1] or _carries_us(connection, found):
         return
     if not found:
         raise Misconfigured("The database has none of grantkeeper's tables.", advice=RUN_INIT)
@@ -38,6 +50,15 @@ def check(connection: Connection) -> None:
     )
 
 
+def _carries_us(connection: Connection, found: str) -> bool:
+    """Tell whether the schema is one revision ahead and can do with this code; a revision is a number in digits."""
+    ours = int(tables.REVISIONS[-1])
+    if not found.isdecimal() or int(found) != ours + 1:
+        return False
+    oldest = connection.execute(select(tables.installation.c.epoch)).scalar()
+    return oldest is not None and oldest <= ours
+
+
 def revision(connection: Connection) -> str:
     """Return the schema's revision, or "" when there is none."""
     if not inspect(connection).has_table(tables.VERSION_TABLE):
@@ -46,32 +67,77 @@ def revision(connection: Connection) -> str:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision, in one transaction, and give the database its id.
+    """Bring the schema to the newest revision, in one transaction where a schema has any, and give the database its id.
 
     Raises:
         Misconfigured: the schema is newer than this code, or tables of these names are there without a revision.
+        DatabaseUnavailable: another process changes it right now.
     """
-    from alembic import command  # 0.4 s to import, and needed only here
+    from alembic.util import CommandError  # Alembic takes 0.4 s to import, and is needed only here
+
+    for left in reversed(range(_TRIES)):
+        try:
+            return _upgrade(engine)
+        except DBAPIError:  # another process made the same tables meanwhile: now there is less to do, or nothing
+            if not left:
+                raise
+        except CommandError:  # the revision changed under it
+            if not left:
+                raise DatabaseUnavailable(_UNDER_CHANGE, advice="Try again.") from None
+    return None
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with _ALEMBIC, engine.begin() as connection:
-        _check_way_is_free(connection)
+    with _ALEMBIC, engine.begin() as connection, _alone(connection):
+        if _is_done(connection):
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if connection.execute(select(tables.installation.c.one)).first() is None:
-            values = {"one": 1, "id": secrets.token_hex(16), "epoch": 1}
+            values = {"one": 1, "id": secrets.token_hex(16), "epoch": _EPOCH}
             connection.execute(insert(tables.installation).values(values))
 
 
-def _check_way_is_free(connection: Connection) -> None:
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Keep other processes from changing the schema, and do not make readers queue behind a change that waits.
+
+    A change of a PostgreSQL table waits for its readers, and later readers for the change: not for long. MySQL ends the
+    transaction with each change, so that only a lock of its own kind holds until the end.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+    if connection.dialect.name != "mysql":
+        yield
+        return
+    if connection.exec_driver_sql(f"SELECT GET_LOCK({_LOCK_NAME}, {_LOCK_SECONDS})").scalar() != 1:
+        raise DatabaseUnavailable(_UNDER_CHANGE, advice="Try again.")
+    try:
+        yield
+    finally:
+        with suppress(DBAPIError):  # the connection is lost, and the lock with it
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_LOCK_NAME})")
+
+
+def _is_done(connection: Connection) -> bool:
+    """Tell whether there is nothing to do for this code.
+
+    Raises:
+        Misconfigured: the tables are newer than that, or nobody knows their revision.
+    """
     there = set(inspect(connection).get_table_names())  # one query: another process may be making them right now
     if tables.VERSION_TABLE in there:
-        if revision(connection) not in {"", *tables.REVISIONS}:
+        newer = revision(connection) not in {"", *tables.REVISIONS}
+        if newer:
             check(connection)
-        return
+        return newer
     strays = sorted(there & set(tables.metadata.tables))
     if strays:
         said = f"The database has tables without a revision: {', '.join(strays)}."
         raise Misconfigured(said, advice="Restore the database whole, or rename them.")
+    return False

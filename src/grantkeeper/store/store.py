@@ -103,10 +103,7 @@ class SqlStore:
         """
         create_file(self._engine)
         with translated_errors(self._where):
-            try:
-                schema.migrate(self._writing)
-            except DBAPIError:  # another process made the same tables meanwhile: now there is less to do, or nothing
-                schema.migrate(self._writing)
+            schema.migrate(self._writing)
 
     def check(self) -> None:
         """Return when the tables are those of this version.

@@ -31,7 +31,7 @@ installation: Final = Table(
     metadata,
     Column("one", SmallInteger, primary_key=True, autoincrement=False),  # always 1: two rows cannot be
     Column("id", exact(ID_LENGTH, ascii_only=True), nullable=False),
-    Column("epoch", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),  # the oldest revision whose code may use these tables
     Column("place", LONG),  # where this database lives: another place means a copy
 )
 

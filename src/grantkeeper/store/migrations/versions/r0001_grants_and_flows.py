@@ -1,9 +1,9 @@
 """Installation, grants and flows."""
 
 import sqlalchemy as sa
-from alembic import op
 
 from grantkeeper.store.columns import INSTANT, LONG, SEALED, exact
+from grantkeeper.store.migrations.steps import create_index, create_table
 
 revision = "0001"
 down_revision = None
@@ -19,7 +19,7 @@ def upgrade() -> None:
 
 
 def _create_installation() -> None:
-    op.create_table(
+    create_table(
         "grantkeeper_installation",
         sa.Column("one", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("id", exact(64, ascii_only=True), nullable=False),
@@ -28,7 +28,7 @@ def _create_installation() -> None:
 
 
 def _create_grant() -> None:
-    op.create_table(
+    create_table(
         "grantkeeper_grant",
         sa.Column("id", exact(64, ascii_only=True), primary_key=True),
         sa.Column("owner", exact(255), nullable=False),
@@ -59,12 +59,12 @@ def _create_grant() -> None:
         sa.Column("lease_until", INSTANT),
         sa.UniqueConstraint("owner", "client", "issuer", "subject", "ended", name="grantkeeper_grant_identity"),
     )
-    op.create_index("grantkeeper_grant_due", "grantkeeper_grant", ["due_at"])
-    op.create_index("grantkeeper_grant_person", "grantkeeper_grant", ["issuer", "subject"])
+    create_index("grantkeeper_grant_due", "grantkeeper_grant", ["due_at"])
+    create_index("grantkeeper_grant_person", "grantkeeper_grant", ["issuer", "subject"])
 
 
 def _create_flow() -> None:
-    op.create_table(
+    create_table(
         "grantkeeper_flow",
         sa.Column("state_hash", exact(64, ascii_only=True), primary_key=True),
         sa.Column("browser_hash", exact(64, ascii_only=True), nullable=False),
@@ -81,4 +81,4 @@ def _create_flow() -> None:
         sa.Column("outcome", LONG, nullable=False),
         sa.Column("result_grant_id", exact(64, ascii_only=True), nullable=False),
     )
-    op.create_index("grantkeeper_flow_end", "grantkeeper_flow", ["expires_at"])
+    create_index("grantkeeper_flow_end", "grantkeeper_flow", ["expires_at"])

@@ -1,0 +1,32 @@
+"""The steps of migrations. What is there already is not made again.
+
+MySQL commits each change of a schema by itself: a migration that was killed there goes on where it stopped (R-63). On
+SQLite and PostgreSQL a migration is one transaction and finds nothing half done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from grantkeeper.store.columns import TABLE
+
+
+def create_table(name: str, *items: sa.Column[Any] | sa.Constraint) -> None:
+    """Create a table."""
+    if not sa.inspect(op.get_bind()).has_table(name):
+        op.create_table(name, *items, **TABLE)
+
+
+def add_column(table: str, column: sa.Column[Any]) -> None:
+    """Add a column; code that does not know it goes on when it may be NULL or has a default of the server's."""
+    if column.name not in {each["name"] for each in sa.inspect(op.get_bind()).get_columns(table)}:
+        op.add_column(table, column)
+
+
+def create_index(name: str, table: str, columns: list[str]) -> None:
+    """Create an index."""
+    if name not in {each["name"] for each in sa.inspect(op.get_bind()).get_indexes(table)}:
+        op.create_index(name, table, columns)
