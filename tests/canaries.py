@@ -118,9 +118,8 @@ class Aviary:
 
     def add_database(self, url: str) -> None:
         """Keep where a database file lies."""
-        parsed = make_url(url)
-        if parsed.drivername.startswith("sqlite") and parsed.database:
-            self._databases.add(Path(parsed.database))
+        if url.startswith("sqlite") and (database := make_url(url).database):
+            self._databases.add(Path(database))
 
     def search(self, allowed: frozenset[str] = frozenset()) -> list[str]:
         """Search everything that was shown since the last time; return kind and place of each hit."""
@@ -255,7 +254,7 @@ def _communicated(result: Any, process: subprocess.Popen[Any], *_args: Any, **_k
         AVIARY.show("the output of a process", output or b"", _of_command(words))
 
 
-def _database_opened(_none: None, _store: SqlStore, url: str) -> None:
+def _database_opened(_none: None, _store: SqlStore, url: str, **_options: object) -> None:
     AVIARY.add_database(url)
 
 

@@ -12,6 +12,7 @@ from typing import Final, ParamSpec, Self, TypeVar
 from .keeper import Keeper
 from .keeper.flows import OtherAccount
 from .keeper.revoking import Siblings
+from .keeper.tokens.keeping import WAIT_FOR_LEASE
 from .model import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, OAuthClient, Redirect, Revocation, Secret
 
 P = ParamSpec("P")
@@ -136,6 +137,10 @@ class AsyncKeeper:
     async def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
         """See `Keeper.revoke`."""
         return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings)
+
+    async def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
+        """See `Keeper.recover`."""
+        return await self._run(self._calls, self.keeper.recover, patience=patience)
 
     async def sweep(self) -> int:
         """See `Keeper.sweep`."""

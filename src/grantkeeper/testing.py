@@ -97,7 +97,7 @@ def emulated_keeper(
     clients: Iterable[OAuthClient] | None = None,
     max_stale: timedelta = timedelta(seconds=1),
 ) -> Keeper:
-    """Return a keeper over `store` whose provider and clock are the emulator's.
+    """Return a keeper over `store` whose provider and clock are the emulator's: where it waits, the clock moves.
 
     By default with the clients `google-ads` and `ad-manager` of one Cloud project.
     """
@@ -113,6 +113,7 @@ def emulated_keeper(
         transport=EmulatorTransport(emulator),
         now=emulator.clock.now,
         max_stale=max_stale,
+        pause=emulator.clock.advance,
     )
 
 

@@ -70,7 +70,7 @@ class Two:
 
     def __init__(self, emulator: Emulator, folder: Path, *, rotation: bool = False) -> None:
         self.emulator = emulator
-        self.store = SqlStore(f"sqlite:///{folder / 'two.sqlite3'}")
+        self.store = SqlStore(f"sqlite:///{folder / 'two.sqlite3'}", now=emulator.clock.now)
         self.store.migrate()
         self.hook = Hooked(emulator)
         self._ring = KeyRing.parse(new_key())
@@ -86,7 +86,12 @@ class Two:
     def keeper(self, clients: tuple[OAuthClient, ...], transport: EmulatorTransport) -> Keeper:
         """Another keeper over the same database."""
         return Keeper(
-            store=self.store, sealer=self._ring, clients=clients, transport=transport, now=self.emulator.clock.now
+            store=self.store,
+            sealer=self._ring,
+            clients=clients,
+            transport=transport,
+            now=self.emulator.clock.now,
+            pause=self.emulator.clock.advance,
         )
 
     def connect(self, owner: str, person: str, keeper: Keeper | None = None) -> Grant:

@@ -50,6 +50,7 @@ def test_trouble_at_the_provider_kills_no_grant(
         keeper.token(grant.id)
 
     assert keeper.get(grant.id).status is GrantStatus.ACTIVE
+    emulator.clock.advance(trouble.get("retry_after", timedelta()))
     assert keeper.token(grant.id).value
 
 

@@ -137,7 +137,7 @@ def test_a_revoked_token_is_not_put_back_into_memory_by_a_slow_thread(both: Two,
     row = both.store.grant(grant.id)
     assert row is not None
     both.one.revoke(grant.id)
-    both.one._tokens.remember(row.grant, Secret("read before the revocation"))
+    both.one._refreshes.memory.hold(row.grant, Secret("read before the revocation"))
 
     assert both.one.remembered(grant.id) is None
 

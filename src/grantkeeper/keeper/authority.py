@@ -130,11 +130,18 @@ class Authority:
             return held.keys
 
     def _ask(self, client: OAuthClient, request: Callable[[Secret], Request]) -> TokenAnswer | TokenRefusal:
-        """Ask the token endpoint with the newest client secret, with older ones while it refuses the client."""
+        """Ask the token endpoint with the newest client secret, with older ones while it refuses the client.
+
+        All of it takes DEADLINE at most: a lease ends (R-04).
+        """
         answer: TokenAnswer | TokenRefusal | None = None
+        began_at = self._now()
         for secret in reversed(client.client_secrets):
             sent_at = self._now()
-            answer = token_answer(self._transport.send(request(secret), deadline=DEADLINE), sent_at=sent_at)
+            left = DEADLINE - max(sent_at - began_at, timedelta())
+            if answer is not None and left <= timedelta():
+                break
+            answer = token_answer(self._transport.send(request(secret), deadline=left), sent_at=sent_at)
             if not (isinstance(answer, TokenRefusal) and answer.words and answer.words.error == "invalid_client"):
                 break
         if answer is None:

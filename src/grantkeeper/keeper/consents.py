@@ -43,7 +43,7 @@ class Consents:
         vault: Vault,
         authority: Authority,
         now: Callable[[], datetime],
-        saved: Callable[[Grant, Secret], None],
+        saved: Callable[[Grant, Secret], object],
     ) -> None:
         self._store = store
         self._vault = vault
@@ -167,7 +167,7 @@ class Consents:
             self._store.insert_grant(row)
             self._withdraw_if_second(flow, consent, row)
         else:
-            self._store.save_grant(row, expected_version=mine.grant.version)
+            self._store.save_tokens(row, expected_version=mine.grant.version, attempt=None)
         if answer.access_token is not None and grant.usable:
             self._saved(grant, answer.access_token)
         return grant

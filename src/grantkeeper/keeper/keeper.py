@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self, get_args
 
 from ..errors import InvalidInput, NotFound, printable
+from ..journal import Journal
 from ..model import (
     DEFAULT_MIN_TTL,
     AccessToken,
@@ -26,8 +28,10 @@ from ..model import (
 from .authority import Authority
 from .consents import LIVE, NAMED, Consents
 from .flows import Flows, OtherAccount
+from .refresh.leases import LEASE
 from .revoking import Revoking, Siblings
-from .tokens import TokenKeeping
+from .tokens.keeping import WAIT_FOR_LEASE
+from .tokens.refreshes import Refreshes
 from .vault import Vault
 
 if TYPE_CHECKING:
@@ -65,6 +69,10 @@ class Keeper:
         now: the clock, aware and in UTC; for tests.
         max_stale: how long a token in memory is handed out without a look at its row, and so how long a revocation by
             another process may take to be seen here.
+        journal: where answers of providers are kept that the database does not take, see `grantkeeper.journal`.
+            Without one they are in memory only until it does.
+        lease: how long a refresh may take before another process does it instead; longer than any call.
+        pause: waits so long; for tests that move time by hand.
 
     Raises:
         InvalidInput: two clients share a name.
@@ -80,22 +88,33 @@ class Keeper:
         transport: Transport,
         now: Callable[[], datetime] = _utc_now,
         max_stale: timedelta = timedelta(seconds=1),
+        journal: Journal | None = None,
+        lease: timedelta = LEASE,
+        pause: Callable[[timedelta], None] | None = None,
     ) -> None:
         self._clients = _by_name(clients)
         self._store = store
         self._authority = Authority(transport, now)
         vault = Vault(sealer, store.installation())
-        self._tokens = TokenKeeping(
-            store=store, vault=vault, authority=self._authority, clients=self._clients, now=now, max_stale=max_stale
+        self._closing = threading.Event()
+        self._refreshes = Refreshes(
+            store=store,
+            vault=vault,
+            authority=self._authority,
+            clients=self._clients,
+            now=now,
+            pause=pause or self._pause,
+            max_stale=max_stale,
+            journal=journal,
+            lease=lease,
         )
+        self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(
             store=store,
             vault=vault,
             authority=self._authority,
             client=self.client,
-            consents=Consents(
-                store=store, vault=vault, authority=self._authority, now=now, saved=self._tokens.remember
-            ),
+            consents=Consents(store=store, vault=vault, authority=self._authority, now=now, saved=memory.hold),
             now=now,
         )
         self._revoking = Revoking(
@@ -104,11 +123,11 @@ class Keeper:
             authority=self._authority,
             clients=self._clients,
             now=now,
-            forget=self._tokens.forget,
+            forget=memory.forget,
         )
         self._now = now
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
-        self._remembered = self._tokens.remembered
+        self._remembered = memory.fresh
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -314,6 +333,18 @@ class Keeper:
         """
         return self._revoking.revoke(grant_id, siblings)
 
+    def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
+        """Bring to an end what processes that were killed left behind; returns how many refreshes were resolved.
+
+        Answers in the journal are saved. Refreshes whose outcome is not known are sent once more, oldest first, where
+        the provider replaces refresh tokens: the sooner, the likelier that it still answers (R-13). Those that a
+        living process may be working on are waited for, for `patience` in all.
+        `Keeper.from_settings` does it in a thread of its own; call it at the start and now and then otherwise.
+
+        Raises DatabaseUnavailable.
+        """
+        return self._refreshes.recover(patience)
+
     def sweep(self) -> int:
         """Delete flows whose browser never came back; returns how many. `begin` does it in passing."""
         swept, more = 0, True
@@ -341,9 +372,14 @@ class Keeper:
             after = rows[-1].grant.id
 
     def close(self) -> None:
-        """Close the database and HTTP pools; may be called twice."""
+        """Close the database and HTTP pools, after one more try to save what is not saved yet; may be called twice."""
+        self._closing.set()
+        self._refreshes.close()
         self._authority.close()
         self._store.close()
+
+    def _pause(self, duration: timedelta) -> None:
+        self._closing.wait(duration.total_seconds())
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from ..model import FlowRow, Grant, GrantRow, SealContext, Sealed, Sealer, Secre
 
 GRANT_TABLE: Final = "grant"
 FLOW_TABLE: Final = "flow"
+JOURNAL: Final = "journal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,14 @@ class Vault:
         except msgspec.MsgspecError:
             del opened
             raise SealBroken("The sealed secrets of a flow are not what grantkeeper writes.") from None
+
+    def seal_answer(self, written: bytes, *, grant_id: str, generation: int) -> Sealed:
+        """Seal an answer that the database did not take yet, for the journal; `generation` is what it follows."""
+        return self._sealer.seal(written, self._context(JOURNAL, grant_id, "answer", generation))
+
+    def open_answer(self, sealed: Sealed, *, grant_id: str, generation: int) -> bytes:
+        """Open what `seal_answer` sealed; raises SealBroken."""
+        return self._sealer.open(sealed, self._context(JOURNAL, grant_id, "answer", generation))
 
     def _grant_context(self, grant: Grant, generation: int) -> SealContext:
         # Owner and client are bound too: a row that somebody gives to another owner opens no more (V-02).

@@ -1,0 +1,1 @@
+"""Exactly one refresh: lease, intent, send, save first, judge after."""

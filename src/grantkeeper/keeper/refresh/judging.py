@@ -1,0 +1,164 @@
+"""What a refusal does to a grant, and when it does nothing: breakers, confirmation, frozen statuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from ...errors import Conflict, GrantkeeperError, ProviderUnavailable
+from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
+from ...oauth.token import TokenRefusal
+from ...renewal import Breakers, Meaning, Outcome, Why, outcome_of, why_it_ended
+from ..refusals import unusable
+
+log = logging.getLogger("grantkeeper")
+
+FROZEN_FOR: Final = timedelta(seconds=30)
+"""When to ask again while statuses are frozen: about when the breaker's next probe may go."""
+
+_SAID: Final[Mapping[Why, str]] = {
+    "outage": "is in trouble: its last answers were errors, or none",
+    "asked_to_wait": "asked us to wait",
+    "mass_refusal": "refuses most grants of this OAuth client at once, so that it is hardly their owners' doing",
+}
+
+
+class Judging:
+    """Decides what a provider's refusals mean for grants, in the light of all of them. Thread-safe."""
+
+    def __init__(
+        self, *, store: Store, now: Callable[[], datetime], forget: Callable[[Grant], None], breakers: Breakers
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._forget = forget
+        self._breakers = breakers
+
+    def check_may_send(self, client: OAuthClient) -> None:
+        """Raise ProviderUnavailable when a breaker is open: tokens that live are handed out all the same."""
+        admission = self._breakers.admit(client.provider.token_endpoint, client.name, now=self._now())
+        if admission.why is not None:
+            raise ProviderUnavailable(
+                f"{client.provider.called} {_SAID[admission.why]}; nothing is sent for {client.name!r} just now.",
+                retry_after=admission.wait,
+                sent=False,
+                advice="Ask again later; no grant was changed.",
+            )
+
+    def unsent(self, client: OAuthClient) -> None:
+        """Note that what was allowed to be sent was not."""
+        self._breakers.unsent(client.provider.token_endpoint, client.name)
+
+    def note_success(self, client: OAuthClient, grant_id: str) -> None:
+        """Count a refresh that brought tokens."""
+        self._record(client, grant_id, "ok", None)
+
+    def note_trouble(
+        self, client: OAuthClient, grant_id: str, meant: Meaning | None, retry_after: timedelta | None
+    ) -> None:
+        """Count a refresh that was not answered (`meant` None), or answered with trouble of the provider's or ours."""
+        outcome: Outcome = "trouble" if meant is None else outcome_of(meant, Reason.NONE)
+        self._record(client, grant_id, outcome, retry_after)
+
+    def refused(
+        self,
+        row: GrantRow,
+        client: OAuthClient,
+        refusal: TokenRefusal,
+        meant: Meaning,
+        attempt: str,
+        *,
+        unknown: bool,
+    ) -> GrantkeeperError:
+        """Mark a grant that is over, or keep its status while that cannot be believed; returns what to raise.
+
+        Raises Conflict when somebody saved first.
+        """
+        now = self._now()
+        reason = self._reason(row, client, meant, now, unresolved=unknown or row.sends > 0)
+        general = reason is Reason.REVOKED_OR_EXPIRED
+        suspects = self._record(client, row.grant.id, outcome_of(meant, reason), None)
+        believed = self._breakers.believed(row.refused_at, now=now)
+        if general and self._breakers.frozen(client.name) and not believed:
+            self._save(row, row.grant, attempt, refused_at=row.refused_at or now)
+            self._take_back(suspects, row.grant.id)
+            return ProviderUnavailable(
+                f"{client.provider.called} {_SAID['mass_refusal']}; the status of {row.grant.id} stays as it is.",
+                provider=refusal.words,
+                retry_after=FROZEN_FOR,
+                advice=f"Look at the OAuth client {client.name!r} at the provider; no grant was changed.",
+            )
+        if general and client.provider.rotation != "none":
+            log.warning(
+                "grant %s: the provider refuses a refresh token that was not used before. If nobody withdrew access, "
+                "it was used elsewhere: a copy of this database, or a thief (RFC 9700 4.14.2)",
+                row.grant.id,
+            )
+        over = replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=reason)
+        dead = self._save(row, over, attempt, refused_at=row.refused_at or now)
+        self._forget(dead)
+        return unusable(dead, refusal)
+
+    def _reason(self, row: GrantRow, client: OAuthClient, meant: Meaning, now: datetime, *, unresolved: bool) -> Reason:
+        return why_it_ended(
+            meant.reason,
+            ends_at=row.grant.ends_at,
+            consented_at=row.grant.consented_at,
+            testing_lifetime=client.provider.testing_lifetime,
+            now=now,
+            unresolved=unresolved,
+            rotation=client.provider.rotation,
+            used_at=row.grant.refreshed_at,
+            idle_lifetime=client.provider.idle_lifetime,
+        )
+
+    def _save(self, row: GrantRow, grant: Grant, attempt: str, *, refused_at: datetime | None) -> Grant:
+        """Save a status under the lease, which ends with it; what was open of the refresh is so no more."""
+        grant = replace(grant, version=row.grant.version + 1, updated_at=self._now())
+        changed = replace(row, grant=grant, sent_at=None, sends=0, refused_at=refused_at)
+        self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
+        return grant
+
+    def _take_back(self, suspects: Iterable[str], present: str) -> None:
+        """Let grants live whose refusals turned out to be part of a mass refusal; the next probe tells."""
+        for grant_id in suspects:
+            row = None if grant_id == present else self._store.grant(grant_id)
+            if row is None or row.grant.reason is not Reason.REVOKED_OR_EXPIRED or row.refused_at is None:
+                continue
+            alive = replace(
+                row.grant,
+                status=GrantStatus.ACTIVE,
+                reason=Reason.NONE,
+                version=row.grant.version + 1,
+                updated_at=self._now(),
+            )
+            try:
+                self._store.save_grant(replace(row, grant=alive), expected_version=row.grant.version)
+            except Conflict:
+                continue
+            self._forget(alive)
+
+    def _record(
+        self,
+        client: OAuthClient,
+        grant_id: str,
+        outcome: Outcome,
+        retry_after: timedelta | None,
+    ) -> tuple[str, ...]:
+        """Count an outcome; returns the grants whose refusals count as suspect because of it."""
+        change = self._breakers.record(
+            client.provider.token_endpoint,
+            client.name,
+            grant_id=grant_id,
+            outcome=outcome,
+            retry_after=retry_after,
+            now=self._now(),
+        )
+        for why in change.opened:
+            log.error("%s %s; less is sent for %r", client.provider.called, _SAID[why], client.name)
+        if change.closed:
+            log.warning("%s works again for %r", client.provider.called, client.name)
+        return change.refused

@@ -1,0 +1,127 @@
+"""What a process that ended in the middle left behind: answers in its journal, refreshes whose outcome is not known."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, NotFound
+from ...journal import Entry, Journal, Leftover
+from ...model import GrantRow, OAuthClient, Store
+from ..vault import Vault
+from .entries import answered_of, left
+from .leases import Watch
+from .saving import Saving
+
+log = logging.getLogger("grantkeeper")
+
+BATCH: Final = 100
+_LOOK: Final = timedelta(milliseconds=250)
+
+
+class Recovery:
+    """Brings what was left behind to an end. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        clients: Mapping[str, OAuthClient],
+        saving: Saving,
+        journal: Journal | None,
+        refresh: Callable[[GrantRow, Watch], bool],
+        pause: Callable[[timedelta], None],
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clients = clients
+        self._saving = saving
+        self._journal = journal
+        self._refresh = refresh
+        self._pause = pause
+        self._replaying = threading.Lock()
+
+    def replay(self) -> int:
+        """Put into the database what processes of this host left in their journals; returns how many answers.
+
+        Raises DatabaseUnavailable: what is not saved stays in the journal.
+        """
+        if self._journal is None:
+            return 0
+        with self._replaying:
+            return sum(self._replayed(leftover) for leftover in self._journal.leftovers())
+
+    def resolve(self, *, patience: timedelta) -> int:
+        """Find out, oldest first, what became of refreshes with an unknown outcome; returns how many are resolved.
+
+        Each is sent once more with the same token (R-13). Those under the lease of a process that may still live are
+        waited for, `patience` in all.
+        """
+        clients = tuple(name for name, client in self._clients.items() if client.provider.rotation != "none")
+        watches: dict[str, Watch] = {}
+        resolved: set[str] = set()
+        tried: set[str] = set()
+        waited = timedelta()
+        while clients:
+            rows = [row for row in self._store.unresolved(clients=clients, limit=BATCH) if row.grant.id not in tried]
+            for row in rows:
+                done = self._resolved(row, watches.setdefault(row.grant.id, Watch()))
+                if done is not None:
+                    tried.add(row.grant.id)
+                    resolved |= {row.grant.id} if done else set()
+            if not rows or waited >= patience:
+                break
+            self._pause(_LOOK)
+            waited += _LOOK
+            for watch in watches.values():
+                watch.passed(_LOOK)
+        return len(resolved)
+
+    def _resolved(self, row: GrantRow, watch: Watch) -> bool | None:
+        """Refresh a grant; None when its lease is somebody else's, False when its outcome stays unknown."""
+        try:
+            return True if self._refresh(row, watch) else None
+        except (ConsentRequired, NotFound) as error:
+            log.warning("a refresh that was interrupted is resolved: %s", error)
+            return True
+        except DatabaseUnavailable:
+            raise
+        except GrantkeeperError as error:
+            log.warning("a refresh that was interrupted cannot be resolved yet: %s", error)
+            return False
+
+    def _replayed(self, leftover: Leftover) -> int:
+        count, whole = 0, True
+        for entry in leftover.entries():
+            try:
+                self._save(entry)
+            except (Conflict, ConsentRequired, NotFound) as error:
+                log.warning("an answer in the journal is of no use any more: %s", error)
+            except DatabaseUnavailable:
+                raise
+            except GrantkeeperError as error:
+                log.error("an answer in %s cannot be saved: %s", entry.file, error)  # noqa: TRY400
+                whole = False
+                continue
+            else:
+                count += 1
+            leftover.drop(entry)
+        if whole:
+            leftover.remove()
+        return count
+
+    def _save(self, entry: Entry) -> None:
+        found = left(entry.payload)
+        row = self._store.grant(found.grant_id)
+        if row is None:
+            raise NotFound(f"There is no grant {found.grant_id!r} any more.")
+        client = self._clients.get(row.grant.client)
+        token = self._vault.open_tokens(row).refresh_token if row.generation == found.generation else None
+        if client is None or token is None:
+            raise Conflict(f"Grant {row.grant.id} has other tokens by now.")
+        self._saving.settle_left(answered_of(found, self._vault, row=row, client=client, sent=token))
+        log.warning("grant %s: an answer that was only in the journal is saved", row.grant.id)

@@ -1,0 +1,237 @@
+"""Gets what a provider answered into the row, whatever the database does meanwhile (R-12, R-14)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, Misconfigured, NotFound
+from ...journal import Journal
+from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store, Tokens
+from ...oauth.identity import same_identity
+from ...oauth.token import TokenAnswer, scope_difference
+from ..refusals import unknown_grant, unusable
+from ..vault import Vault
+from . import holders
+from .entries import Answered, entry_of
+
+log = logging.getLogger("grantkeeper")
+
+SAVE_ATTEMPTS: Final = 5
+"""Who loses a compare-and-swap reads again and saves again; five losses in a row mean that something is wrong."""
+
+WAIT_FOR_SUCCESSOR: Final = timedelta(seconds=90)
+"""How long a holder that came too late waits for who took its lease: more than two leases."""
+
+_LOOK: Final = timedelta(milliseconds=100)
+_FIRST_RETRY: Final = timedelta(milliseconds=100)
+_LAST_RETRY: Final = timedelta(seconds=2)
+"""Less than half of what others watch a lease that is over before they take it (leases.STEAL_AFTER)."""
+
+_AWAY: Final = (DatabaseUnavailable, Misconfigured)
+"""The database cannot be reached, or not be written: the answer is kept until it can."""
+
+
+class Saving:
+    """Saves answers. Thread-safe.
+
+    What the database does not take is written to the journal and saved by a thread of its own as soon as it can be.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        now: Callable[[], datetime],
+        pause: Callable[[timedelta], None],
+        journal: Journal | None,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._now = now
+        self._pause = pause
+        self._journal = journal
+        self._kept: dict[str, tuple[Answered, int | None]] = {}
+        self._kept_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def prepare(self) -> None:
+        """Make ready to keep an answer, before a refresh token is sent. That this fails stops no refresh."""
+        if self._journal is None:
+            return
+        try:
+            self._journal.prepare()
+        except OSError as error:
+            log.warning("no journal can be kept (%s): a database that fails at the wrong moment loses a token", error)
+            self._journal = None
+
+    def save(self, answered: Answered) -> Grant:
+        """Save an answer and return the grant as it is now; or keep it, and return the grant as it will be.
+
+        Raises Conflict when the row was given other tokens meanwhile, ConsentRequired when it was ended, NotFound.
+        """
+        try:
+            saved = self._saved(answered)
+        except _AWAY as error:
+            log.error(  # noqa: TRY400 - a traceback adds nothing
+                "grant %s was refreshed, but the database does not take it yet: %s", answered.row.grant.id, error
+            )
+            self._keep(answered)
+            return self._changed(answered.row, answered).grant
+        except BaseException:
+            holders.end(answered.attempt)
+            raise
+        holders.end(answered.attempt)
+        return saved
+
+    def flush(self, grant_id: str) -> None:
+        """Save what is kept for this grant, if anything is; raises DatabaseUnavailable or Misconfigured."""
+        kept = self._kept.get(grant_id)
+        if kept is not None:
+            self._settle(*kept)
+
+    def flush_all(self) -> bool:
+        """Save whatever is kept; False when some of it still is."""
+        for kept in list(self._kept.values()):
+            try:
+                self._settle(*kept)
+            except GrantkeeperError:
+                return False
+        return not self._kept
+
+    def settle_left(self, answered: Answered) -> Grant:
+        """Save an answer that another process left in its journal; raises as `save`, and when the database is away."""
+        return self._saved(answered)
+
+    def close(self) -> None:
+        """Try to save what is kept once more; what then is left stays in the journal."""
+        self._closing = True
+        if not self.flush_all():
+            where = "the journal" if self._journal else "nowhere: it is lost"
+            log.critical("answers for %d grants are not in the database; they are in %s", len(self._kept), where)
+        if self._journal is not None:
+            self._journal.close()
+
+    def _saved(self, answered: Answered) -> Grant:
+        """Save under the lease; when it was lost, on top of whatever still has the tokens that this came from."""
+        row, attempt, waited = answered.row, answered.attempt, timedelta()
+        losses = 0
+        while losses < SAVE_ATTEMPTS and waited < WAIT_FOR_SUCCESSOR:
+            changed = self._changed(row, answered)
+            late = attempt != answered.attempt
+            if late:
+                # Others may have sent the old token after us: what becomes of this one is not certain.
+                changed = replace(changed, sent_at=answered.asked_at, sends=1)
+            try:
+                self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt or None)
+            except Conflict:
+                losses += 1
+            else:
+                return changed.grant
+            row = self._as_it_is(answered)
+            attempt = row.lease if row.lease == answered.attempt else ""
+            while row.lease not in ("", answered.attempt) and waited < WAIT_FOR_SUCCESSOR:
+                self._pause(_LOOK)
+                waited += _LOOK
+                row = self._as_it_is(answered)
+        raise Conflict(f"Grant {row.grant.id} changes faster than it can be saved.")
+
+    def _changed(self, row: GrantRow, answered: Answered) -> GrantRow:
+        """Return the row with the answer in it, sealed under the next generation."""
+        answer, now = answered.answer, self._now()
+        good = answer.access_token is not None and not answer.problem
+        tokens = Tokens(
+            refresh_token=answer.refresh_token or answered.sent, access_token=answer.access_token if good else None
+        )
+        grant = replace(
+            judged(row.grant, answered.client, answer),
+            expires_at=answer.expires_at if good else now,
+            ends_at=answer.ends_at or row.grant.ends_at,
+            refreshed_at=answered.asked_at,
+            version=row.grant.version + 1,
+            updated_at=now,
+        )
+        generation = answered.row.generation + 1
+        sealed = self._vault.seal_tokens(
+            tokens, grant=grant, generation=generation, key=row.sealed.key if row.sealed else None
+        )
+        return GrantRow(grant=grant, generation=generation, sealed=sealed)
+
+    def _as_it_is(self, answered: Answered) -> GrantRow:
+        """Return the row as it is now, if the answer still follows the tokens that it holds.
+
+        A report, or another process that was told that the token we used up is dead: save on top, ours is the newer.
+        Other tokens (a new consent, another process) or an end on purpose: they stand.
+        """
+        old = answered.row
+        row = self._store.grant(old.grant.id)
+        if row is None:
+            raise unknown_grant(old.grant.id)
+        if row.grant.status is GrantStatus.REVOKED or row.grant.reason is Reason.SIBLING_REVOKED:
+            raise unusable(row.grant)
+        if row.generation != old.generation:
+            raise Conflict(f"Grant {row.grant.id} was given other tokens while it was refreshed.", advice="Ask again.")
+        return row
+
+    # --- while the database is away ---------------------------------------------------------------------------
+
+    def _keep(self, answered: Answered) -> None:
+        """Hold an answer in memory and in the journal, and see to it that it is saved."""
+        slot = None
+        if self._journal is not None:
+            try:
+                slot = self._journal.put(entry_of(answered, self._vault))
+            except OSError as error:
+                log.error("the answer for grant %s is in memory only: %s", answered.row.grant.id, error)  # noqa: TRY400
+        with self._kept_lock:
+            self._kept[answered.row.grant.id] = (answered, slot)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._retry, name="grantkeeper-saving", daemon=True)
+                self._thread.start()
+
+    def _retry(self) -> None:
+        wait = _FIRST_RETRY
+        while not self._closing:
+            self._pause(wait)
+            wait = min(wait * 2, _LAST_RETRY)
+            if self.flush_all():
+                with self._kept_lock:
+                    if not self._kept:
+                        self._thread = None
+                        return
+
+    def _settle(self, answered: Answered, slot: int | None) -> None:
+        """Save a kept answer, or let it go when the row needs it no more."""
+        grant_id = answered.row.grant.id
+        try:
+            self._saved(answered)
+        except (Conflict, ConsentRequired, NotFound) as error:
+            log.warning("the kept answer for grant %s is of no use any more: %s", grant_id, error)
+        with self._kept_lock:
+            kept = self._kept.get(grant_id)
+            if kept is not None and kept[0] is answered:
+                del self._kept[grant_id]
+        holders.end(answered.attempt)
+        if slot is not None and self._journal is not None:
+            self._journal.drop(slot)
+
+
+def judged(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
+    """Return the grant as a refresh's answer leaves it: alive, of the same person, with the scopes that it names."""
+    if answer.scopes is not None:
+        difference = scope_difference(client, answer.scopes)
+        grant = replace(grant, scopes=difference.granted, missing=difference.missing, extra=difference.extra)
+    if answer.id_token is not None and not same_identity(
+        answer.id_token, issuer=grant.issuer, subject=grant.subject, client=client
+    ):
+        log.error("grant %s: the provider refreshed it for another person; it is not used any more", grant.id)
+        return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.OTHER_ACCOUNT)
+    if grant.missing:
+        return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.SCOPES_MISSING)
+    return replace(grant, status=GrantStatus.ACTIVE, reason=Reason.NONE)

@@ -1,0 +1,1 @@
+"""Access tokens: from memory, from the row, or by a refresh."""

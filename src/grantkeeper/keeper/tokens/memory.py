@@ -1,0 +1,91 @@
+"""Access tokens in memory: the hot path."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ...model import AccessToken, Grant, Secret
+from ...renewal import due
+
+_NO_TIME: Final = timedelta()
+
+_NOTHING: Final = AccessToken(value=Secret(""), expires_at=datetime.min.replace(tzinfo=UTC), scopes=frozenset())
+"""Held in place of a token: whatever is in memory of an earlier state of the grant is not handed out."""
+
+MAX_HELD: Final = 100_000
+"""Tokens held in memory, about 1 kB each; past that the one looked at longest ago goes (R-54)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A token in memory, good to hand out without a look at the row from `looked_at` until `look_again_at`."""
+
+    token: AccessToken
+    version: int
+    looked_at: datetime
+    look_again_at: datetime
+
+
+class Memory:
+    """Tokens of grants, as their rows were when they were last looked at. Thread-safe; a look takes no lock."""
+
+    def __init__(self, *, now: Callable[[], datetime], max_stale: timedelta) -> None:
+        self._now = now
+        self._max_stale = max_stale
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()  # for changes only
+
+    def fresh(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
+        """Return the token in memory when it may be handed out as it is; no I/O."""
+        held = self._held.get(grant_id)
+        if held is None:
+            return None
+        now = self._now()
+        # The lower bound matters: after a clock set back, "look again" would otherwise be an hour away (R-65).
+        left = held.token.expires_at - now
+        if held.looked_at <= now < held.look_again_at and left > min_ttl and left > _NO_TIME:
+            return held.token
+        return None
+
+    def alive(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
+        """Return the token in memory that lives longer than `min_ttl`, however long ago its row was looked at."""
+        held = self._held.get(grant_id)
+        if held is None or due(held.token.expires_at, now=self._now(), min_ttl=max(min_ttl, _NO_TIME)):
+            return None
+        return held.token
+
+    def of_version(self, grant: Grant) -> AccessToken | None:
+        """Return the token in memory that belongs to exactly this state of the grant."""
+        held = self._held.get(grant.id)
+        return None if held is None or held.version != grant.version or held.token is _NOTHING else held.token
+
+    def hold(self, grant: Grant, access_token: Secret) -> AccessToken:
+        """Hold the token of this state of the grant, and return it as it is handed out."""
+        # A row without expires_at has no access token that counts; `due` says so before anybody comes here.
+        expires_at = grant.expires_at or grant.updated_at
+        return self._keep(grant, AccessToken(value=access_token, expires_at=expires_at, scopes=grant.scopes))
+
+    def look(self, grant: Grant, token: AccessToken) -> AccessToken:
+        """Note that the row was looked at now and is still of this state."""
+        return self._keep(grant, token)
+
+    def forget(self, grant: Grant) -> None:
+        """Hand out no token from memory that is older than this state of the grant, which is saved already."""
+        self._keep(grant, _NOTHING)
+
+    def _keep(self, grant: Grant, token: AccessToken) -> AccessToken:
+        """Keep a token in memory, unless a later state of the grant is known: a slow thread must not undo it (R-55)."""
+        now = self._now()
+        held = _Held(token=token, version=grant.version, looked_at=now, look_again_at=now + self._max_stale)
+        with self._lock:
+            known = self._held.pop(grant.id, None)
+            if known is not None and known.version > grant.version:
+                held = known
+            elif known is None and len(self._held) >= MAX_HELD:
+                del self._held[next(iter(self._held))]  # the one that was looked at longest ago
+            self._held[grant.id] = held
+        return token

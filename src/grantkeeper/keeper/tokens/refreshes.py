@@ -1,0 +1,97 @@
+"""The parts of refreshing, put together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from ...errors import GrantkeeperError
+from ...journal import Journal
+from ...model import OAuthClient, Store
+from ...renewal import Breakers
+from ..authority import Authority
+from ..refresh.judging import Judging
+from ..refresh.leases import Leases
+from ..refresh.recovery import Recovery
+from ..refresh.refreshing import Refreshing
+from ..refresh.saving import Saving
+from ..vault import Vault
+from .keeping import WAIT_FOR_LEASE, TokenKeeping
+from .memory import Memory
+
+log = logging.getLogger("grantkeeper")
+
+
+class Refreshes:
+    """A keeper's tokens and all that renews them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        authority: Authority,
+        clients: Mapping[str, OAuthClient],
+        now: Callable[[], datetime],
+        pause: Callable[[timedelta], None],
+        max_stale: timedelta,
+        journal: Journal | None,
+        lease: timedelta,
+    ) -> None:
+        self._saving = Saving(store=store, vault=vault, now=now, pause=pause, journal=journal)
+        self.memory = Memory(now=now, max_stale=max_stale)
+        refreshing = Refreshing(
+            vault=vault,
+            authority=authority,
+            clients=clients,
+            now=now,
+            pause=pause,
+            leases=Leases(store=store, now=now, length=lease, replay=self._replay),
+            saving=self._saving,
+            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=Breakers()),
+        )
+        self.tokens = TokenKeeping(
+            store=store,
+            vault=vault,
+            memory=self.memory,
+            now=now,
+            pause=pause,
+            refresh=refreshing.refresh,
+            flush=self._saving.flush,
+        )
+        self._recovery = Recovery(
+            store=store,
+            vault=vault,
+            clients=clients,
+            saving=self._saving,
+            journal=journal,
+            refresh=self.tokens.renew,
+            pause=pause,
+        )
+        self._background: threading.Thread | None = None
+
+    def recover(self, patience: timedelta) -> int:
+        """See `Keeper.recover`."""
+        return self._recovery.replay() + self._recovery.resolve(patience=patience)
+
+    def recover_in_background(self) -> None:
+        """Recover in a thread of its own, so that nobody waits for a provider."""
+        self._background = threading.Thread(target=self._recover, name="grantkeeper-recovery", daemon=True)
+        self._background.start()
+
+    def close(self) -> None:
+        """Wait for what is being recovered, and save what the database did not take before."""
+        if self._background is not None:
+            self._background.join(WAIT_FOR_LEASE.total_seconds())
+        self._saving.close()
+
+    def _recover(self) -> None:
+        try:
+            self.recover(WAIT_FOR_LEASE)
+        except GrantkeeperError as error:
+            log.warning("what was interrupted could not be recovered now: %s", error)
+
+    def _replay(self) -> int:
+        return self._recovery.replay()
