@@ -45,6 +45,7 @@ class Site:
     def __init__(self, emulator: Emulator, database: str, folder: Path, rotation: RotationKind) -> None:
         self.emulator = emulator
         self._before = len(emulator.requests("/token"))
+        emulator.revoke(PERSON)  # whoever consents for the first time does it in one pass
         self._keys = new_key()
         self._rotation = rotation
         emulator.rotate(rotation, GRACE if rotation == "grace" else timedelta())

@@ -31,16 +31,17 @@ _PUBLISHED = 2
 class _Key:
     kid: str
     private: rsa.RSAPrivateKey = field(repr=False)
+    jose: RSAKey = field(repr=False)
 
     @classmethod
     def new(cls) -> _Key:
-        return cls(kid=secrets.token_hex(20), private=rsa.generate_private_key(public_exponent=65537, key_size=2048))
-
-    def jose(self) -> RSAKey:
-        pem = self.private.private_bytes(
+        kid, private = secrets.token_hex(20), rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return RSAKey.import_key(pem, {"kid": self.kid, "alg": "RS256", "use": "sig"})
+        # Once a key and not once a signature: reading one takes far longer than signing.
+        jose = RSAKey.import_key(pem, {"kid": kid, "alg": "RS256", "use": "sig"})
+        return cls(kid=kid, private=private, jose=jose)
 
     def certificate(self, now: datetime) -> str:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "federated-signon.emulator")])
@@ -74,7 +75,7 @@ class Keys:
 
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JWK Set (RFC 7517 section 5)."""
-        return {"keys": [key.jose().as_dict(private=False) for key in self._published()]}
+        return {"keys": [key.jose.as_dict(private=False) for key in self._published()]}
 
     def certificates(self, now: datetime) -> dict[str, str]:
         """Return the public keys as certificates: kid -> PEM, the older form that google-auth reads."""
@@ -82,7 +83,7 @@ class Keys:
 
     def sign(self, claims: dict[str, Any], header: dict[str, Any]) -> str:
         """Return a signed JWT; the header's `kid` and `alg` may be overridden."""
-        return jwt.encode(header, claims, self._published()[0].jose(), algorithms=["RS256"])
+        return jwt.encode(header, claims, self._published()[0].jose, algorithms=["RS256"])
 
     def header(self) -> dict[str, Any]:
         """Return the header that Google's id_tokens have."""
@@ -96,7 +97,7 @@ class Keys:
         """
         for key in self._published():
             try:
-                return dict(jwt.decode(token, key.jose(), algorithms=["RS256"]).claims)
+                return dict(jwt.decode(token, key.jose, algorithms=["RS256"]).claims)
             except Exception:  # noqa: BLE001, S112 (whatever is wrong with a foreign text, it is not our token)
                 continue
         raise ValueError("not signed here")
