@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo test test-slow check bench lock clean dev system
+.PHONY: help demo test test-slow test-ha check bench lock clean dev system
 
 BIN := .venv/bin
 INSTALL := bash requirements/install.sh
@@ -18,10 +18,14 @@ demo: ## start the emulator and a small agency site; prints one URL
 	@$(BIN)/grantkeeper demo $(ARGS)
 
 test: system check ## lint, format, types and every test but the slow ones; installs what they need
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not ha" $(ARGS)
 
 test-slow: system dev ## the tests that are slow by nature
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m "slow and not ha" $(ARGS)
+
+test-ha: system dev ## three PostgreSQL nodes under Patroni, whose primary is killed; installs Patroni and etcd
+	@bash requirements/ha.sh
+	@$(BIN)/python -m pytest -m ha $(ARGS)
 
 check: dev ## lint, format and types only
 	@$(BIN)/ruff check .
