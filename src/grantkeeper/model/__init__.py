@@ -1,0 +1,37 @@
+"""The words of grantkeeper as values, and its seams as Protocols.
+
+Standard library only, no I/O, no clock. All datetimes are aware and in UTC.
+"""
+
+from .grant import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, Reason, Redirect, Revocation
+from .provider import Death, OAuthClient, Provider, Rotation
+from .rows import FlowRow, GrantRow, SealContext, Sealed, Tokens
+from .seams import Sealer, Store, TokenSource, Transport
+from .secret import Secret
+from .wire import Request, Response
+
+__all__ = [
+    "DEFAULT_MIN_TTL",
+    "AccessToken",
+    "Death",
+    "FlowRow",
+    "Grant",
+    "GrantRow",
+    "GrantStatus",
+    "OAuthClient",
+    "Provider",
+    "Reason",
+    "Redirect",
+    "Request",
+    "Response",
+    "Revocation",
+    "Rotation",
+    "SealContext",
+    "Sealed",
+    "Sealer",
+    "Secret",
+    "Store",
+    "TokenSource",
+    "Tokens",
+    "Transport",
+]

@@ -1,0 +1,79 @@
+"""Sealed rows: what the store keeps, and the keeper opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from .grant import Grant
+from .secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealContext:
+    """What a ciphertext is bound to (associated data): it opens in this place and generation and nowhere else."""
+
+    installation: str
+    table: str
+    row: str
+    column: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A ciphertext and the wrapped data key that opens it. Both are safe to store."""
+
+    key: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What is sealed in a grant's row."""
+
+    refresh_token: Secret | None
+    access_token: Secret | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRow:
+    """A grant as stored: the public value, its sealed tokens (None once erased), and how a refresh of them stands.
+
+    `lease` names who refreshes it now, "" for nobody. `sent_at` is when its refresh token was first sent without that
+    the outcome is known, None when nothing is open; `sends` is how often it was. `refused_at` is when the provider
+    first said that the grant is over while that was not believed yet.
+    """
+
+    grant: Grant
+    generation: int
+    sealed: Sealed | None
+    lease: str = ""
+    sent_at: datetime | None = None
+    sends: int = 0
+    refused_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRow:
+    """A browser's attempt, as stored. `state_hash` and `browser_hash` are SHA-256 of 256-bit random values.
+
+    `sealed` opens to the PKCE verifier and the nonce; None once used. `redirect_uri` is what the authorization request
+    carried: the token request repeats it byte by byte (RFC 6749 4.1.3) whatever the configuration says meanwhile.
+    `grant_id` is the grant that is consented again, or "". `outcome` is "" until the flow has ended.
+    """
+
+    state_hash: str
+    browser_hash: str
+    owner: str
+    client: str
+    redirect_uri: str
+    sealed: Sealed | None
+    expires_at: datetime
+    grant_id: str = ""
+    other_account: Literal["refuse", "add"] = "refuse"
+    forced_consent: bool = False
+    consumed_at: datetime | None = None
+    outcome: str = ""
+    result_grant_id: str = ""

@@ -1,0 +1,121 @@
+"""The four seams."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
+from .rows import FlowRow, GrantRow, SealContext, Sealed
+from .secret import Secret
+from .wire import Request, Response
+
+
+class TokenSource(Protocol):
+    """Whoever can hand out access tokens: a Keeper over a database, a Remote over HTTP."""
+
+    def token(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken:
+        """Return an access token of the grant that lives at least `min_ttl` longer."""
+
+    def report_rejected(self, grant_id: str, token: Secret) -> None:
+        """Say that an API refused `token` (401) although it should be valid; the next `token()` brings another."""
+
+
+class Transport(Protocol):
+    """Sends one request and returns the answer, within one total deadline; raises ProviderUnavailable."""
+
+    def send(self, request: Request, *, deadline: timedelta) -> Response:
+        """Send once: no redirects, no retries."""
+
+    def close(self) -> None:
+        """Close pooled connections."""
+
+
+class Sealer(Protocol):
+    """Seals and opens bytes, bound to a context."""
+
+    def seal(self, plaintext: bytes, context: SealContext, *, key: bytes | None = None) -> Sealed:
+        """Seal under a new data key, or under the wrapped data key `key` of the same row."""
+
+    def open(self, sealed: Sealed, context: SealContext) -> bytes:
+        """Return the plaintext; raise SealBroken when anything about it is not as it was sealed."""
+
+    def rewrap(self, key: bytes, context: SealContext) -> bytes | None:
+        """Return the wrapped data key wrapped by the newest ring key, or None when it already is."""
+
+
+class Store(Protocol):
+    """The business's database. Every method is one short transaction; none is open while the provider is called."""
+
+    def installation(self) -> str:
+        """Return this database's random id; part of every seal."""
+
+    def add_flow(self, flow: FlowRow) -> None:
+        """Keep a new flow."""
+
+    def flow(self, state_hash: str) -> FlowRow | None:
+        """Return the flow with this hash of its state, or None."""
+
+    def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
+        """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
+
+    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "") -> None:
+        """Record how a consumed flow ended, so that a reload shows the same page."""
+
+    def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
+        """Delete flows that ended before then; returns how many."""
+
+    def grant(self, grant_id: str) -> GrantRow | None:
+        """Return the row, or None."""
+
+    def grants(
+        self,
+        *,
+        owner: str | None = None,
+        client: str | None = None,
+        clients: tuple[str, ...] | None = None,
+        issuer: str | None = None,
+        subject: str | None = None,
+        statuses: tuple[GrantStatus, ...] | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[GrantRow]:
+        """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
+
+    def insert_grant(self, row: GrantRow) -> None:
+        """Add a row; raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked."""
+
+    def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
+        """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
+
+        `row.grant.version` must be `expected_version + 1`. Lease, `sent_at` and `sends` stay as they are.
+        """
+
+    def begin_refresh(
+        self,
+        grant_id: str,
+        *,
+        version: int,
+        attempt: str,
+        at: datetime,
+        lease: timedelta,
+        expired: str = "",
+        gone: str = "",
+    ) -> bool:
+        """Take the lease of a row of this version and write down that its refresh token is sent: one UPDATE.
+
+        False when somebody else holds it. The lease named `expired` is taken over if its time is up by the database's
+        clock, the one named `gone` in any case. `attempt` may begin again, before it sends once more.
+        """
+
+    def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
+        """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
+
+    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
+
+    def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
+        """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""
+
+    def close(self) -> None:
+        """Close pooled connections."""
