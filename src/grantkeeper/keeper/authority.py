@@ -13,7 +13,7 @@ from ..model import OAuthClient, Provider, Request, Secret, Transport
 from ..oauth.identity import Identity, IdTokenInvalid, id_token_identity, jwks_answer, jwks_request
 from ..oauth.revocation import revocation_answer, revocation_request
 from ..oauth.token import TokenAnswer, TokenRefusal, exchange_request, refresh_request, token_answer
-from ..renewal import meaning
+from ..renewal import meaning, mending
 
 DEADLINE: Final = timedelta(seconds=20)
 """Total time of one call to a provider. Google answers within a second; a person waits at the callback."""
@@ -155,7 +155,7 @@ def refused(client: OAuthClient, refusal: TokenRefusal, kind: Literal["ours", "t
         return Misconfigured(
             f"{client.provider.called} does not accept the OAuth client {client.name!r}, or how it asks.",
             provider=refusal.words,
-            advice="Check its client id, client secret and registration; no grant was changed.",
+            advice=f"{mending(refusal.words)} No grant was changed.",
         )
     return ProviderUnavailable(
         f"{client.provider.called} is in trouble (HTTP status {refusal.status}).",

@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from ..errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
-from ..model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Store, Tokens
+from ..model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Tokens
 from ..oauth.identity import Identity
 from ..oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
 from ..renewal import advice, meaning
-from .authority import Authority
-from .vault import Vault
+from .parts import Parts
 
 LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
 
@@ -36,19 +35,11 @@ class Consent:
 class Consents:
     """Saves what people granted. Thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        vault: Vault,
-        authority: Authority,
-        now: Callable[[], datetime],
-        saved: Callable[[Grant, Secret], object],
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._authority = authority
-        self._now = now
+    def __init__(self, parts: Parts, *, saved: Callable[[Grant, Secret], object]) -> None:
+        self._store = parts.store
+        self._vault = parts.vault
+        self._authority = parts.authority
+        self._now = parts.now
         self._saved = saved
 
     def keep(self, flow: FlowRow, consent: Consent) -> Grant | None:

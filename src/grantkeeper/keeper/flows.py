@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from ..errors import (
@@ -31,7 +31,6 @@ from ..model import (
     OAuthClient,
     Redirect,
     Secret,
-    Store,
 )
 from ..oauth.authorization import (
     CallbackParams,
@@ -43,9 +42,9 @@ from ..oauth.authorization import (
 )
 from ..oauth.token import scope_difference
 from . import outcomes
-from .authority import Authority
 from .consents import LIVE, NAMED, Consent, Consents
-from .vault import FlowSecrets, Vault
+from .parts import Parts
+from .vault import FlowSecrets
 
 log = logging.getLogger("grantkeeper")
 
@@ -69,22 +68,13 @@ OtherAccount: TypeAlias = Literal["refuse", "add"]
 class Flows:
     """The verbs begin, complete and result of a keeper. Thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        vault: Vault,
-        authority: Authority,
-        client: Callable[[str], OAuthClient],
-        consents: Consents,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._authority = authority
+    def __init__(self, parts: Parts, *, client: Callable[[str], OAuthClient], consents: Consents) -> None:
+        self._store = parts.store
+        self._vault = parts.vault
+        self._authority = parts.authority
+        self._now = parts.now
         self._client = client
         self._consents = consents
-        self._now = now
 
     def begin(
         self,

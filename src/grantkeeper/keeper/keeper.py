@@ -28,6 +28,7 @@ from ..model import (
 from .authority import Authority
 from .consents import LIVE, NAMED, Consents
 from .flows import Flows, OtherAccount
+from .parts import Parts
 from .refresh.leases import LEASE
 from .revoking import Revoking, Siblings
 from .tokens.keeping import WAIT_FOR_LEASE
@@ -95,36 +96,20 @@ class Keeper:
         self._clients = _by_name(clients)
         self._store = store
         self._authority = Authority(transport, now)
-        vault = Vault(sealer, store.installation())
         self._closing = threading.Event()
-        self._refreshes = Refreshes(
+        parts = Parts(
             store=store,
-            vault=vault,
+            vault=Vault(sealer, store.installation()),
             authority=self._authority,
             clients=self._clients,
             now=now,
             pause=pause or self._pause,
-            max_stale=max_stale,
             journal=journal,
-            lease=lease,
         )
+        self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
-        self._flows = Flows(
-            store=store,
-            vault=vault,
-            authority=self._authority,
-            client=self.client,
-            consents=Consents(store=store, vault=vault, authority=self._authority, now=now, saved=memory.hold),
-            now=now,
-        )
-        self._revoking = Revoking(
-            store=store,
-            vault=vault,
-            authority=self._authority,
-            clients=self._clients,
-            now=now,
-            forget=memory.forget,
-        )
+        self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
+        self._revoking = Revoking(parts, forget=memory.forget)
         self._now = now
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
         self._remembered = memory.fresh

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from ..errors import Conflict, NotFound, SealBroken
-from ..model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Revocation, Secret, Store
-from .authority import Authority
+from ..model import Grant, GrantRow, GrantStatus, Reason, Revocation, Secret
 from .consents import LIVE, has_refresh_token
-from .vault import Vault
+from .parts import Parts
 
 Siblings: TypeAlias = Literal["keep", "end"]
 
@@ -22,21 +20,12 @@ PAGE: Final = 500
 class Revoking:
     """The verb revoke of a keeper."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        vault: Vault,
-        authority: Authority,
-        clients: Mapping[str, OAuthClient],
-        now: Callable[[], datetime],
-        forget: Callable[[Grant], None],
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._authority = authority
-        self._clients = clients
-        self._now = now
+    def __init__(self, parts: Parts, *, forget: Callable[[Grant], None]) -> None:
+        self._store = parts.store
+        self._vault = parts.vault
+        self._authority = parts.authority
+        self._clients = parts.clients
+        self._now = parts.now
         self._forget = forget
 
     def siblings(self, grant: Grant) -> list[GrantRow]:

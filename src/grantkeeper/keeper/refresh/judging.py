@@ -12,7 +12,7 @@ from ...errors import Conflict, GrantkeeperError, ProviderUnavailable
 from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
 from ...oauth.token import TokenRefusal
 from ...renewal import Breakers, Meaning, Outcome, Why, outcome_of, why_it_ended
-from ..refusals import unusable
+from .refusals import unusable
 
 log = logging.getLogger("grantkeeper")
 

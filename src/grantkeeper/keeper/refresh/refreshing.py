@@ -12,12 +12,12 @@ from ...model import Grant, GrantRow, OAuthClient, Reason, Secret
 from ...oauth.token import TokenAnswer, TokenRefusal
 from ...renewal import Meaning, meaning
 from ..authority import Authority, refused
-from ..refusals import unusable
 from ..vault import Vault
 from . import holders
 from .entries import Answered
 from .judging import Judging
 from .leases import Leases, Watch
+from .refusals import unusable
 from .saving import Saving
 
 log = logging.getLogger("grantkeeper")

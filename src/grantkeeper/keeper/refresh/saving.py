@@ -14,10 +14,10 @@ from ...journal import Journal
 from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store, Tokens
 from ...oauth.identity import same_identity
 from ...oauth.token import TokenAnswer, scope_difference
-from ..refusals import unknown_grant, unusable
 from ..vault import Vault
 from . import holders
 from .entries import Answered, entry_of
+from .refusals import unknown_grant, unusable
 
 log = logging.getLogger("grantkeeper")
 

@@ -12,7 +12,7 @@ from ...errors import Conflict, DatabaseUnavailable, InvalidInput, ProviderUnava
 from ...model import AccessToken, Grant, GrantRow, Secret, Store
 from ...renewal import due
 from ..refresh.leases import LEASE, STEAL_AFTER, Watch
-from ..refusals import unknown_grant, unusable
+from ..refresh.refusals import unknown_grant, unusable
 from ..vault import Vault
 from .memory import Memory
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ...errors import GrantkeeperError
-from ...journal import Journal
-from ...model import OAuthClient, Store
 from ...renewal import Breakers
-from ..authority import Authority
+from ..parts import Parts
 from ..refresh.judging import Judging
 from ..refresh.leases import Leases
 from ..refresh.recovery import Recovery
 from ..refresh.refreshing import Refreshing
 from ..refresh.saving import Saving
-from ..vault import Vault
 from .keeping import WAIT_FOR_LEASE, TokenKeeping
 from .memory import Memory
 
@@ -27,25 +23,14 @@ log = logging.getLogger("grantkeeper")
 class Refreshes:
     """A keeper's tokens and all that renews them."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        vault: Vault,
-        authority: Authority,
-        clients: Mapping[str, OAuthClient],
-        now: Callable[[], datetime],
-        pause: Callable[[timedelta], None],
-        max_stale: timedelta,
-        journal: Journal | None,
-        lease: timedelta,
-    ) -> None:
-        self._saving = Saving(store=store, vault=vault, now=now, pause=pause, journal=journal)
+    def __init__(self, parts: Parts, *, max_stale: timedelta, lease: timedelta) -> None:
+        store, vault, now, pause = parts.store, parts.vault, parts.now, parts.pause
         self.memory = Memory(now=now, max_stale=max_stale)
+        self._saving = Saving(store=store, vault=vault, now=now, pause=pause, journal=parts.journal)
         refreshing = Refreshing(
             vault=vault,
-            authority=authority,
-            clients=clients,
+            authority=parts.authority,
+            clients=parts.clients,
             now=now,
             pause=pause,
             leases=Leases(store=store, now=now, length=lease, replay=self._replay),
@@ -64,9 +49,9 @@ class Refreshes:
         self._recovery = Recovery(
             store=store,
             vault=vault,
-            clients=clients,
+            clients=parts.clients,
             saving=self._saving,
-            journal=journal,
+            journal=parts.journal,
             refresh=self.tokens.renew,
             pause=pause,
         )

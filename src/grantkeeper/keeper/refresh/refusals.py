@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import ConsentRequired, NotFound
-from ..model import Grant, Reason
-from ..oauth.token import TokenRefusal
-from ..renewal import advice
+from ...errors import ConsentRequired, NotFound
+from ...model import Grant, Reason
+from ...oauth.token import TokenRefusal
+from ...renewal import advice
 
 
 def unknown_grant(grant_id: str) -> NotFound:

@@ -1,0 +1,25 @@
+"""What the verbs of one keeper share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..journal import Journal
+from ..model import OAuthClient, Store
+from .authority import Authority
+from .vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The database, the vault, the way to providers, and time."""
+
+    store: Store
+    vault: Vault
+    authority: Authority
+    clients: Mapping[str, OAuthClient]
+    now: Callable[[], datetime]
+    pause: Callable[[timedelta], None]
+    journal: Journal | None
