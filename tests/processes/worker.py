@@ -39,6 +39,7 @@ class MovedClock:
     def __init__(self, *, pauses_take_time: bool) -> None:
         self._lock = threading.Lock()
         self._ahead = timedelta()
+        self._pauses = 0
         self._real = pauses_take_time
 
     def now(self) -> datetime:
@@ -51,8 +52,16 @@ class MovedClock:
         with self._lock:
             self._ahead = by
 
+    def pauses(self) -> int:
+        """Return how many pauses there were since this was asked the last time."""
+        with self._lock:
+            count, self._pauses = self._pauses, 0
+            return count
+
     def pause(self, duration: timedelta) -> None:
         """Let so much time pass."""
+        with self._lock:
+            self._pauses += 1
         if self._real:
             time.sleep(duration.total_seconds())  # the product's own pause between two looks at the row
             return
@@ -143,6 +152,7 @@ class Worker:
         return {
             "tokens": [reply["token"] for reply in replies if "token" in reply],
             "errors": [reply["error"] for reply in replies if "error" in reply],
+            "pauses": self._clock.pauses(),
             "reasons": [reply["reason"] for reply in replies if "reason" in reply],
         }
 
