@@ -16,7 +16,7 @@ RUN_INIT: Final = "Run `grantkeeper init`."
 
 _CORRECT: Final = "Correct the database URL, or the user's rights."
 _START: Final = "Start the database server, or correct the database URL."
-_RESTORE: Final = "Stop everything that uses it and restore a backup."
+STOP_AND_RESTORE: Final = "Stop everything that uses it and restore a backup."
 
 _NO_TABLES: Final = ("has none of grantkeeper's tables, or those of another version", RUN_INIT)
 _PASSWORD: Final = ("refuses the password", _CORRECT)
@@ -37,7 +37,7 @@ _YOURS: Final = {
     "SQLITE_CANTOPEN": ("cannot be opened", "Correct the path, or the rights of the file and its folder."),
     "SQLITE_NOTADB": ("is not an SQLite database", "Correct the path."),
     "SQLITE_READONLY": ("cannot be written", "Correct the rights of the file and its folder."),
-    "SQLITE_CORRUPT": ("is damaged", _RESTORE),
+    "SQLITE_CORRUPT": ("is damaged", STOP_AND_RESTORE),
     "MySQL 1045": _PASSWORD,
     "MySQL 1698": _USER,
     "MySQL 1044": ("does not let this user in", _CORRECT),
@@ -94,7 +94,7 @@ SERVER_CANNOT_WRITE: Final = frozenset({"25006", "MySQL 1290", "MySQL 1792", "My
 """The server became a standby, or was one all the time."""
 
 NOT_DONE: Final = SERVER_CANNOT_WRITE | {
-    *("40001", "40P01", "55P03", "53300", "57P03"),
+    *("40001", "40P01", "55P03", "53300", "57P03", "08001", "08004"),
     *("MySQL 1205", "MySQL 1213", "MySQL 1020", "MySQL 1040", "MySQL 1203"),
 }
 """Of a transaction that ends so nothing is kept, and the same may succeed in a moment (R-42)."""
@@ -102,9 +102,13 @@ NOT_DONE: Final = SERVER_CANNOT_WRITE | {
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 """Whatever is written now may damage more (R-43)."""
 
-LOST: Final = frozenset({"unreachable", "Unanswered", "57P01", "57P02", "MySQL 1053", "MySQL 1927", "SQLITE_IOERR"})
-"""Of a COMMIT that ends so it is not known whether it was done (R-40). SQLite: the journal was deleted, which is the
-commit, and making that last failed."""
+_LOST: Final = frozenset(
+    {
+        *("unreachable", "Unanswered", "57P01", "57P02", "08000", "08003", "08006", "08P01", "40003"),
+        *("MySQL 1053", "MySQL 1927"),
+        "SQLITE_IOERR",  # of a COMMIT: the journal was deleted, which is the commit, and making that last failed
+    }
+)
 
 # A login that fails has no SQLSTATE in psycopg (3.3): the server's English words are all there is.
 _SAID: Final = {
@@ -120,7 +124,7 @@ _SAID: Final = {
 }
 _UNKNOWN_HOST: Final = ("failed to resolve host", "could not translate host name")
 _NOT_UTF8: Final = "Could not decode to UTF-8"  # CPython's sqlite3, without a code; the text that follows is the value
-_UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "MySQL 1062"})
+UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "MySQL 1062"})
 # PyMySQL's own numbers for a server that is not there, or not any more, and for a connection that it closed itself.
 _GONE: Final = frozenset({0, 2002, 2003, 2006, 2013, 2014, 2055})
 
@@ -147,7 +151,7 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
     if code == "no text":
         advice = "Restore the row from a backup, or let the owner consent again."
         return SealBroken(f"A row of the database {where} was altered: it holds text that is not UTF-8.", advice=advice)
-    if code in _UNIQUE:
+    if code in UNIQUE:
         return Conflict("It is there already.", advice="Read it again.")
     if code in _YOURS:
         said, advice = _YOURS[code]
@@ -186,6 +190,14 @@ def error_code(error: BaseException) -> str:
 def _sqlite_code(name: str) -> str:
     """Return the primary code of an extended one (SQLITE_BUSY_SNAPSHOT: SQLITE_BUSY), but for constraints."""
     return name if name.startswith("SQLITE_CONSTRAINT") else "_".join(name.split("_")[:2])
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Tell whether the server did not say how it ended: of a COMMIT, that it is not known whether it was done (R-40).
+
+    Whatever was not committed before is undone by the server.
+    """
+    return error.connection_invalidated or error_code(_cause(error)) in _LOST
 
 
 def _mysql_code(error: BaseException) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Executable,
     Row,
     String,
+    Table,
     bindparam,
     delete,
     func,
@@ -26,13 +27,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import Conflict, GrantkeeperError, InvalidInput
+from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput
 from ..model import FlowRow, GrantRow, GrantStatus
 from . import rows, schema, tables
 from .clock import MICROSECONDS
-from .engine import create_file, engine_for, place
+from .engine import CALL_SECONDS, create_file, engine_for, place
+from .engine.reader import Reader
+from .engine.writing import Landed, Work, Writer
 from .failures import translated_errors
-from .reader import Reader
 
 _GRANT: Final = tables.grant.columns
 _FLOW: Final = tables.flow.columns
@@ -43,6 +45,7 @@ _INSERT_GRANT: Final = insert(tables.grant)
 _INSERT_FLOW: Final = insert(tables.flow)
 _UPDATE_FLOW: Final = update(tables.flow).where(_FLOW.state_hash == bindparam("key"))
 _CONSUME_FLOW: Final = _UPDATE_FLOW.where(_FLOW.consumed_at.is_(None))
+_CONSUMED_AT: Final = select(_FLOW.consumed_at).where(_FLOW.state_hash == bindparam("key"))
 _SAVE_GRANT: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version")
 )
@@ -70,6 +73,18 @@ def _begin_refresh(clock: ColumnElement[int]) -> Executable:
     )
 
 
+def _holds(of: Table, values: dict[str, Any]) -> Landed:
+    """Return what tells whether the row of this key holds exactly these values."""
+    key = next(iter(of.primary_key))
+    statement = select(*(of.c[name] for name in values)).where(key == values[key.name])
+
+    def landed(connection: Connection) -> bool:
+        found = connection.execute(statement).first()
+        return found is not None and tuple(found) == tuple(values.values())
+
+    return landed
+
+
 class SqlStore:
     """Grants and flows in the business's database. Implements `Store`; shared by threads.
 
@@ -77,17 +92,29 @@ class SqlStore:
     when it is not this version's, and DatabaseUnavailable when the database cannot be reached, is locked or full.
     A forked child gets connections of its own.
 
-    `now` takes the place of the database's clock, by which leases end: for tests that move time by hand.
+    A change that the database did not keep, as after a deadlock or a failover, is made again, for three seconds at
+    most; one that it may have kept is looked up (R-40). Where that tells nothing, it is DatabaseUnavailable.
+
+    `now` takes the place of the database's clock, by which leases end: for tests that move time by hand. A server has
+    `call_seconds` for each call. `pause` is what waits between tries.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] | None = None,
+        call_seconds: float = CALL_SECONDS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         try:
-            self._engine = engine_for(url)
+            self._engine = engine_for(url, call_seconds=call_seconds)
         except GrantkeeperError:
             del url  # a traceback that shows local variables must not show its password
             raise
         self._writing = self._engine.execution_options(writing=True)
         self._where = place(self._engine.url)
+        self._writer = Writer(self._engine, self._where, pause=pause)
         self._grant_reader = Reader(self._engine, _GRANT_BY_ID)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._checked = False
@@ -127,8 +154,7 @@ class SqlStore:
     def add_flow(self, flow: FlowRow) -> None:
         """Keep a new flow."""
         values = rows.flow_values(flow)
-        with self._transaction() as connection:
-            connection.execute(_INSERT_FLOW, values)
+        self._change(_INSERT_FLOW, values, _holds(tables.flow, values))
 
     def flow(self, state_hash: str) -> FlowRow | None:
         """Return the flow with this hash of its state, or None."""
@@ -137,23 +163,33 @@ class SqlStore:
 
     def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
         """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
-        values = {"consumed_at": rows.instant(at), "data_key": None, "sealed": None}
-        with self._transaction() as connection:
-            return connection.execute(_CONSUME_FLOW, {"key": rows.searchable(state_hash), **values}).rowcount == 1
+        key, values = rows.searchable(state_hash), {"consumed_at": rows.instant(at), "data_key": None, "sealed": None}
+
+        def landed(connection: Connection) -> bool:
+            """Say no while nobody has it. Ours and another's look alike, and both must not be told that they won."""
+            if connection.execute(_CONSUMED_AT, {"key": key}).scalar() is not None:
+                raise DatabaseUnavailable(
+                    f"The database {self._where} did not say who was first.", advice="Begin again."
+                )
+            return False
+
+        return self._change(_CONSUME_FLOW, {"key": key, **values}, landed) == 1
 
     def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "") -> None:
         """Record how a consumed flow ended, so that a reload shows the same page."""
         values = rows.checked({"outcome": outcome, "result_grant_id": grant_id})
-        with self._transaction() as connection:
-            connection.execute(_UPDATE_FLOW, {"key": rows.searchable(state_hash), **values})
+        self._change(_UPDATE_FLOW, {"key": rows.searchable(state_hash), **values})
 
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
         """Delete flows that ended before then, oldest first, at most `limit`; returns how many."""
         ended = _FLOW.expires_at < rows.instant(expired_before)
         oldest = select(_FLOW.state_hash).where(ended).order_by(_FLOW.expires_at).limit(limit)
-        with self._transaction() as connection:
+
+        def sweep(connection: Connection) -> int:
             hashes = connection.execute(oldest).scalars().all()
             return connection.execute(delete(tables.flow).where(_FLOW.state_hash.in_(hashes))).rowcount
+
+        return self._written(sweep)
 
     def grant(self, grant_id: str) -> GrantRow | None:
         """Return the row, or None."""
@@ -197,8 +233,7 @@ class SqlStore:
     def insert_grant(self, row: GrantRow) -> None:
         """Add a row; raises Conflict when (owner, client, issuer, subject) exists."""
         values = rows.grant_values(row)
-        with self._transaction() as connection:
-            connection.execute(_INSERT_GRANT, values)
+        self._change(_INSERT_GRANT, values, _holds(tables.grant, values))
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
@@ -234,15 +269,15 @@ class SqlStore:
         }
         if self._now is not None:
             values["clock"] = rows.instant(self._now())
-        with self._transaction() as connection:
-            return connection.execute(self._begin_refresh, values).rowcount == 1
+        # Made twice it tells the same: who holds the lease is read under the row's lock. One send too many is counted.
+        return self._change(self._begin_refresh, values) == 1
 
     def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
         """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
         left = {"sent_at": None if sent_at is None else rows.instant(sent_at), "sends": sends}
-        values = {"key": rows.searchable(grant_id), "attempt": attempt, "lease_owner": None, "lease_until": None}
-        with self._transaction() as connection:
-            return connection.execute(_END_REFRESH, {**values, **left}).rowcount == 1
+        key, after = rows.searchable(grant_id), {"lease_owner": None, "lease_until": None, **left}
+        landed = _holds(tables.grant, {"id": key, **after})
+        return self._change(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
 
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
@@ -261,10 +296,11 @@ class SqlStore:
     def _save(self, statement: Executable, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
         if row.grant.version != expected_version + 1:
             raise InvalidInput("The version of a saved grant must be one more than the expected one.")
-        values = {**rows.grant_values(row), **beside}
-        guards = {"key": values.pop("id"), "expected_version": expected_version}
-        with self._transaction() as connection:
-            saved = connection.execute(statement, {**guards, **values}).rowcount
+        values = rows.grant_values(row)
+        guards = {"key": values["id"], "expected_version": expected_version}
+        given = {name: value for name, value in values.items() if name != "id"}
+        # Not looked at is what stands beside: the next refresh may have begun since.
+        saved = self._change(statement, {**guards, **given, **beside}, _holds(tables.grant, values))
         if saved != 1:
             raise Conflict("Somebody saved this grant first.", advice="Read it again.")
 
@@ -284,27 +320,15 @@ class SqlStore:
         with self._engine.connect() as connection:
             return list(connection.execute(statement, values).all())
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction, which is committed at the end, or rolled back after an error."""
+    def _change(self, statement: Executable, values: dict[str, Any], landed: Landed | None = None) -> int:
+        """Execute one statement in a transaction; returns how many rows it changed."""
+        return self._written(lambda connection: connection.execute(statement, values).rowcount, landed)
+
+    def _written(self, work: Work, landed: Landed | None = None) -> int:
         if not self._checked:
             self.check()
-        with translated_errors(self._where), self._begun() as connection:
-            yield connection
-            connection.commit()
-
-    def _begun(self) -> Connection:
-        """Return a connection in a transaction; a pooled one that is gone is noticed by BEGIN and replaced."""
-        connection = self._writing.connect()
-        try:
-            connection.begin()
-        except DBAPIError as error:
-            connection.close()
-            if not error.connection_invalidated:
-                raise
-            connection = self._writing.connect()
-            connection.begin()
-        return connection
+        with translated_errors(self._where):
+            return self._writer.change(work, landed)
 
     def _forget_connections(self) -> list[object]:
         """Start afresh in a forked child; returns what the parent still uses."""

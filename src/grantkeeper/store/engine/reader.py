@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, PoolProxiedConnection, Select
 
-from .columns import BytewiseText, text_or_bytes
+from ..columns import BytewiseText, text_or_bytes
 
 KEPT: Final = 3
 """Connections kept out of the pool between reads: enough for the threads that two or three cores run at once, and few
