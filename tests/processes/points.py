@@ -1,6 +1,6 @@
 """The points at which a process can be killed, placed around the parts that a keeper is made of; none is in them.
 
-A point is reached from the moment the wire is armed; then the process kills itself, as `kill -9` would.
+When it reaches the point that the wire is armed with, the process kills itself, as `kill -9` would.
 """
 
 from __future__ import annotations
@@ -22,24 +22,30 @@ from grantkeeper.store import SqlStore
 
 
 class Tripwire:
-    """Kills this process at the armed point; "" is no point."""
+    """Kills this process at the armed point, or does what else was said; "" is no point."""
 
     def __init__(self) -> None:
         self._armed = ""
+        self._then: Callable[[], object] = _die
 
-    def arm(self, point: str) -> None:
-        """From now on, be killed at this point."""
-        self._armed = point
+    def arm(self, point: str, then: Callable[[], object] | None = None) -> None:
+        """From now on, be killed at this point; with `then`, do that instead, once."""
+        self._armed, self._then = point, then or _die
 
     def armed_with(self, point: str) -> bool:
         """Tell whether it is this point that kills."""
         return self._armed == point
 
     def reach(self, point: str) -> None:
-        """Be here; this does not return when the wire is armed with this point."""
+        """Be here; this does not return when the wire is armed to kill at this point."""
         if self._armed == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-            threading.Event().wait()  # the signal is on its way: nothing more is done here
+            self._armed = ""
+            self._then()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    threading.Event().wait()  # the signal is on its way: nothing more is done here
 
 
 class StoreWithPoints(SqlStore):

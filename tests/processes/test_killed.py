@@ -78,6 +78,17 @@ def kill(nursery: Worker, place: Site, point: str) -> None:
     assert ended.code == -signal.SIGKILL, f"the point was not reached: {ended.replies} {ended.errors}"
 
 
+def recovered(nursery: Worker, place: Site) -> tuple[Reply, Reply, Reply]:
+    """Let a fresh process recover and ask; returns what it was told, the row, and what it was told an hour later."""
+    later = place.asking(ahead=place.ahead + HOUR.total_seconds())
+    orders = [{"do": "recover"}, place.asking(), place.looking, later, {"do": "close"}]
+    nursery.fork([place.opening(), *orders])
+    ended = nursery.ended()
+    assert ended.code == 0, ended.errors
+    _opened, _recovered, asked, row, asked_later, _closed = ended.replies
+    return asked, row, asked_later
+
+
 def check(place: Site, point: str, rotation: str, asked: Reply, row: Reply, later: Reply) -> None:
     """Check what a process was told after the kill, the row after that, and what it was told an hour later."""
     assert [send.generation for send in place.sends()] == SENT[POINTS[point], rotation]
@@ -102,13 +113,39 @@ def test_the_next_process_recovers_what_can_be(
 ) -> None:
     """R-10, R-13, R-14, R-15, R-16: a process that starts over the same database and state folder goes on."""
     kill(nursery, place, point)
-    later = place.asking(ahead=place.ahead + HOUR.total_seconds())
-    orders = [{"do": "recover"}, place.asking(), place.looking, later, {"do": "close"}]
-    nursery.fork([place.opening(), *orders])
-    ended = nursery.ended()
-    assert ended.code == 0, ended.errors
-    _opened, _recovered, asked, row, asked_later, _closed = ended.replies
-    check(place, point, rotation, asked, row, asked_later)
+    check(place, point, rotation, *recovered(nursery, place))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("after lease", "after lease"),
+        ("after lease", "after send"),
+        ("after send", "after lease"),
+        ("after send", "after send"),
+        ("after send", "save not committed"),
+        ("after send", "after save"),
+        ("after send", "journal kept"),
+        ("journal kept", "before save"),
+        ("journal kept", "save not committed"),
+        ("journal kept", "after save"),
+    ],
+)
+@pytest.mark.parametrize("rotation", ["grace"])
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_who_recovers_may_be_killed_too(first: str, second: str, nursery: Worker, place: Site) -> None:
+    """R-10, R-14: a third process ends what the second one could not; an answer that was put aside is never resent."""
+    kill(nursery, place, first)
+    nursery.fork([place.opening(), {"do": "recover", "die_at": second}, place.asking(die_at=second)])
+    killed = nursery.ended()
+    assert killed.code == -signal.SIGKILL, f"the point was not reached: {killed.replies} {killed.errors}"
+    asked, row, later = recovered(nursery, place)
+    assert (row["status"], row["lease"], row["unresolved"]) == ("active", "", False)
+    assert asked["errors"] == later["errors"] == []
+    assert all(place.works(reply["tokens"][0]) for reply in (asked, later))
+    sent = [send.generation for send in place.sends()]
+    lost = [point for point in (first, second) if POINTS[point] is Fate.REPLY_LOST and first != "journal kept"]
+    assert sent == [0] * (1 + len(lost)) + [1 + len(lost)]
 
 
 @pytest.mark.parametrize("point", ["after lease", AT_THE_PROVIDER, "after send", "save not committed", "journal kept"])

@@ -12,6 +12,8 @@ from processes.fleet import Reply, Worker
 from processes.site import HOUR, Held, Site
 
 KINDS = ("sqlite", "postgresql")
+MINUTES = 300.0
+"""Seconds that a process stands still: longer than any lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,14 @@ class Stopped:
 
 
 @contextmanager
-def stopped(place: Site, fleet: list[Worker]) -> Iterator[Stopped]:
-    """Stop a holder in the middle of its send."""
+def stopped(place: Site, fleet: list[Worker], *, lost: bool = False) -> Iterator[Stopped]:
+    """Stop a holder in the middle of its send; `lost`: the answer that the provider has for it will not arrive."""
     holder, successor = fleet[:2]
     holder.ask(place.opening(tells_of_refused_saves=True, pauses_take_time=True))
     successor.ask(place.opening())
     held = Held(place.emulator)
+    if lost:
+        place.emulator.lose_answer()
     holder.tell(place.asking())
     held.arrived()
     holder.stop()
@@ -103,6 +107,51 @@ def test_the_successors_lease_stands_while_it_sends(fleet: list[Worker], place: 
         assert (late.row()["status"], late.row()["lease"], late.row()["unresolved"]) == ("active", "", False)
         assert [reply["errors"] for reply in late.hours_later(1)] == [[], []]
         assert len(place.sends()) == 2 + 1
+
+
+@pytest.mark.parametrize("rotation", ["none", "grace"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_holder_whose_send_failed_late_releases_nothing(fleet: list[Worker], place: Site) -> None:
+    """R-03: the answer never came; what the holder gives back is not its own any more."""
+    with stopped(place, fleet, lost=True) as late:
+        watcher = fleet[2]
+        watcher.ask(place.opening())
+        sending = Held(place.emulator)
+        late.successor.tell(place.asking())
+        sending.arrived()
+        before = watcher.ask(place.looking)
+        late.held.let_go()
+        late.holder.go_on()
+        woken = late.holder.hear()
+        after = watcher.ask(place.looking)
+        sending.let_go()
+        done = late.successor.hear()
+        watcher.ask({"do": "close"})
+        assert f".{late.successor.pid}." in before["lease"]
+        assert after == before
+        assert [error.partition(":")[0] for error in woken["errors"]] == ["ProviderUnavailable"]
+        assert done["errors"] == []
+        assert [reply["errors"] for reply in late.hours_later(1)] == [[], []]
+        assert len(place.sends()) == 2 + 1
+
+
+@pytest.mark.parametrize("rotation", ["strict"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_was_held_up_before_its_send_does_not_send(fleet: list[Worker], place: Site) -> None:
+    """R-04, R-66: a process that stood still between lease and send takes what its successor got; the grant lives."""
+    holder, successor = fleet[:2]
+    for worker in (holder, successor):
+        worker.ask(place.opening())
+    holder.tell(place.asking(stall_at="after lease"))
+    assert holder.hear() == {"stalled": True}
+    first = successor.ask(place.asking())
+    second = holder.ask({"ahead": place.ahead + MINUTES})
+    for worker in (holder, successor):
+        worker.ask({"do": "close"})
+    assert first["errors"] == second["errors"] == []
+    assert first["tokens"] == second["tokens"]
+    assert place.works(first["tokens"][0])
+    assert [send.generation for send in place.sends()] == [0]
 
 
 @pytest.mark.parametrize("rotation", ["strict"])

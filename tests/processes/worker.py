@@ -135,7 +135,10 @@ class Worker:
         return {"pid": os.getpid()}
 
     def ask(self, order: Order) -> Reply:
-        """Let `threads` threads ask for the token at the same moment; `die_at` names the point to be killed at."""
+        """Let `threads` threads ask for the token at the same moment.
+
+        `die_at` names the point to be killed at, `stall_at` the one to say so and stand still at, until the next order.
+        """
         if order.get("ahead") is not None:
             self._clock.set_ahead(timedelta(seconds=order["ahead"]))
         count = order["threads"]
@@ -145,7 +148,10 @@ class Worker:
             start.wait()
             return self._token(order["grant"])
 
-        self._wire.arm(order.get("die_at", ""))
+        if order.get("stall_at"):
+            self._wire.arm(order["stall_at"], self._stall)
+        else:
+            self._wire.arm(order.get("die_at", ""))
         with ThreadPoolExecutor(count) as threads:
             replies = list(threads.map(ask, range(count)))
         self._wire.arm("")
@@ -156,8 +162,9 @@ class Worker:
             "reasons": [reply["reason"] for reply in replies if "reason" in reply],
         }
 
-    def recover(self, _order: Order) -> Reply:
-        """Do what a process does at its start."""
+    def recover(self, order: Order) -> Reply:
+        """Do what a process does at its start; `die_at` names the point to be killed at."""
+        self._wire.arm(order.get("die_at", ""))
         return {"recovered": self._keeper.recover()}
 
     def look(self, order: Order) -> Reply:
@@ -179,6 +186,12 @@ class Worker:
         """Close the keeper: what its threads still had to do is done."""
         self._keeper.close()
         return {}
+
+    def _stall(self) -> None:
+        self._speech.say({"stalled": True})
+        order = json.loads(sys.stdin.readline())
+        self._speech.number = order["number"]
+        self._clock.set_ahead(timedelta(seconds=order["ahead"]))
 
     def _token(self, grant_id: str) -> Reply:
         try:
