@@ -100,9 +100,12 @@ class Leases:
                 holders.end(attempt)
         return attempt if done else None
 
-    def again(self, row: GrantRow, attempt: str) -> bool:
-        """Take the lease anew before a further call; False when the row has changed or the lease was taken over."""
-        return self._begun(row, attempt)
+    def again(self, row: GrantRow, attempt: str, *, unknown: bool) -> bool:
+        """Take the lease anew before a further call; False when the row has changed or the lease was taken over.
+
+        `unknown`: what became of the calls before is not known.
+        """
+        return self._begun(row, attempt, unknown=unknown)
 
     def give_back(self, row: GrantRow, attempt: str, *, unknown: bool) -> None:
         """Let others refresh. `unknown`: whether the provider has used the refresh token up is not known."""
@@ -119,7 +122,7 @@ class Leases:
         """Tell whether its holder will certainly not call the provider, or has had all the time there is."""
         return holders.is_gone(lease) or watch.longer_than(self._length + STEAL_AFTER)
 
-    def _begun(self, row: GrantRow, attempt: str, *, expired: str = "", gone: str = "") -> bool:
+    def _begun(self, row: GrantRow, attempt: str, *, expired: str = "", gone: str = "", unknown: bool = False) -> bool:
         asked_at = self._now()
         done = self._store.begin_refresh(
             row.grant.id,
@@ -131,6 +134,6 @@ class Leases:
             gone=gone,
         )
         if done and not timedelta() <= self._now() - asked_at <= MARGIN:
-            self.give_back(row, attempt, unknown=False)
+            self.give_back(row, attempt, unknown=unknown)
             return False
         return done

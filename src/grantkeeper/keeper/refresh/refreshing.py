@@ -111,14 +111,14 @@ class Refreshing:
                 return Answered(row=row, client=client, sent=token, answer=answer, asked_at=asked_at, attempt=attempt)
             refusal, unknown = answer, unknown or _may_be_used_up(client, answer)
             wait = None if last else self._until_next(row, client, answer)
-            if wait is None or not self._again(row, attempt, wait):
+            if wait is None or not self._again(row, attempt, wait, unknown=unknown):
                 break
         return refusal, unknown
 
-    def _again(self, row: GrantRow, attempt: str, wait: timedelta) -> bool:
+    def _again(self, row: GrantRow, attempt: str, wait: timedelta, *, unknown: bool) -> bool:
         """Wait, and take the lease anew; False when the row is not as it was."""
         self._pause(wait)
-        return self._leases.again(row, attempt)
+        return self._leases.again(row, attempt, unknown=unknown)
 
     def _sent(self, client: OAuthClient, token: Secret) -> TokenAnswer | TokenRefusal | ProviderUnavailable:
         try:
