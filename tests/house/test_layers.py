@@ -12,7 +12,7 @@ from house.source import Module, modules
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "model", "strictjson"}),
     frozenset({"oauth", "providers", "accounts", "seal", "renewal"}),
-    frozenset({"store", "http", "settings", "journal"}),
+    frozenset({"store", "http", "settings", "journal", "installation"}),
     frozenset({"keeper"}),
     frozenset({"aio", "remote", "clients", "worker"}),
     frozenset({"web"}),

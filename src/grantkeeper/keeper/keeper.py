@@ -72,6 +72,7 @@ class Keeper:
             another process may take to be seen here.
         journal: where answers of providers are kept that the database does not take, see `grantkeeper.journal`.
             Without one they are in memory only until it does.
+        rotated: called when a refresh token was saved that replaces another, see `grantkeeper.installation`.
         lease: how long a refresh may take before another process does it instead; longer than any call.
         pause: waits so long; for tests that move time by hand.
 
@@ -90,6 +91,7 @@ class Keeper:
         now: Callable[[], datetime] = _utc_now,
         max_stale: timedelta = timedelta(seconds=1),
         journal: Journal | None = None,
+        rotated: Callable[[], object] = lambda: None,
         lease: timedelta = LEASE,
         pause: Callable[[timedelta], None] | None = None,
     ) -> None:
@@ -105,6 +107,7 @@ class Keeper:
             now=now,
             pause=pause or self._pause,
             journal=journal,
+            rotated=rotated,
         )
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
@@ -118,7 +121,8 @@ class Keeper:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Return a keeper over what the environment and its configuration file say (see the configuration reference).
 
-        Raises Misconfigured, naming the file, the key and what to do.
+        Raises Misconfigured, naming the file, the key and what to do; also when the database is a copy, or an older
+        state, of the one that was used here before.
         """
         from ..settings import Settings
 
@@ -127,17 +131,27 @@ class Keeper:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Return a keeper over these settings; raises Misconfigured."""
+        from .. import installation
         from ..http import HttpTransport
         from ..store import SqlStore
 
         store = SqlStore(settings.database)
         try:
             store.check()
-            transport = HttpTransport(proxy=settings.proxy, ca_file=settings.ca_file)
-            return cls(store=store, sealer=settings.keys, clients=settings.clients, transport=transport)
+            installation.check(store, settings.state_folder)
+            keeper = cls(
+                store=store,
+                sealer=settings.keys,
+                clients=settings.clients,
+                transport=HttpTransport(proxy=settings.proxy, ca_file=settings.ca_file),
+                journal=Journal(settings.state_folder),
+                rotated=installation.Count(store, settings.state_folder, now=_utc_now).rotated,
+            )
         except BaseException:
             store.close()
             raise
+        keeper._refreshes.start()
+        return keeper
 
     # --- getting a grant --------------------------------------------------------------------------------------
 

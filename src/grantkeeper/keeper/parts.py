@@ -14,7 +14,7 @@ from .vault import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The database, the vault, the way to providers, and time."""
+    """The database, the vault, the way to providers, and time; `rotated` is told when a replaced token was saved."""
 
     store: Store
     vault: Vault
@@ -23,3 +23,4 @@ class Parts:
     now: Callable[[], datetime]
     pause: Callable[[timedelta], None]
     journal: Journal | None
+    rotated: Callable[[], object]

@@ -5,7 +5,7 @@ Standard library only, no I/O, no clock. All datetimes are aware and in UTC.
 
 from .grant import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, Reason, Redirect, Revocation
 from .provider import Death, OAuthClient, Provider, Rotation
-from .rows import FlowRow, GrantRow, SealContext, Sealed, Tokens
+from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed, Tokens
 from .seams import Sealer, Store, TokenSource, Transport
 from .secret import Secret
 from .wire import Request, Response
@@ -18,6 +18,7 @@ __all__ = [
     "Grant",
     "GrantRow",
     "GrantStatus",
+    "Installation",
     "OAuthClient",
     "Provider",
     "Reason",

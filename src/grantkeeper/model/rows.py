@@ -77,3 +77,16 @@ class FlowRow:
     consumed_at: datetime | None = None
     outcome: str = ""
     result_grant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What a database says of itself: its random `id`, its count, where it was used (`place`), where it is (`here`).
+
+    Both places are "" where that cannot be told.
+    """
+
+    id: str
+    counted: int
+    place: str
+    here: str

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
-from .rows import FlowRow, GrantRow, SealContext, Sealed
+from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed
 from .secret import Secret
 from .wire import Request, Response
 
@@ -49,6 +49,18 @@ class Store(Protocol):
 
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
+
+    def identity(self) -> Installation:
+        """Return what the database says of itself, and where it is."""
+
+    def settle(self, *, place: str, counted: int) -> None:
+        """Write down where the database is used from now on, and what it has counted."""
+
+    def count_on(self) -> int:
+        """Let the database count on by one, and return what it has counted."""
+
+    def doubt(self, clients: tuple[str, ...], *, at: datetime) -> int:
+        """Write down for every active grant of these clients that the outcome of a refresh is not known."""
 
     def add_flow(self, flow: FlowRow) -> None:
         """Keep a new flow."""

@@ -114,7 +114,8 @@ def deaths(words: ProviderWords) -> Death | None:
     """Return what a refused refresh means by the letter of RFC 6749 5.2 and OpenID Connect Core 3.1.2.6."""
     if words.error in _REAUTHENTICATE:
         return Death(reason=Reason.REAUTHENTICATION)
-    return Death(reason=Reason.REVOKED_OR_EXPIRED) if words.error == "invalid_grant" else None
+    # Not certain: providers answer so as well while their own copies disagree; a second refusal confirms it (R-30).
+    return Death(reason=Reason.REVOKED_OR_EXPIRED, certain=False) if words.error == "invalid_grant" else None
 
 
 def _check_abilities(metadata: Metadata) -> None:

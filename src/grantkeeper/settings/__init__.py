@@ -30,13 +30,15 @@ class Settings:
     """The configuration, read and checked.
 
     `file` is where it stands; `database` is SQLAlchemy's URL with SQLite's path made absolute (it may hold a password
-    and is not shown); `emulator` is the base URL of the emulator that stands in for Google, or None.
+    and is not shown); `state_folder` is where this deployment remembers what it must not lose; `emulator` is the base
+    URL of the emulator that stands in for Google, or None.
     """
 
     file: Path
     database: str = field(repr=False)
     keys: KeyRing = field(repr=False)
     clients: tuple[OAuthClient, ...]
+    state_folder: Path
     emulator: str | None = None
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
@@ -55,6 +57,7 @@ class Settings:
             database=document.database,
             keys=read_keys(document),
             clients=oauth_clients(document),
+            state_folder=document.state_folder,
             emulator=document.emulator,
             proxy=document.proxy,
             ca_file=None if document.ca_file is None else str(document.ca_file),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 CONFIG_NAME: Final = "grantkeeper.toml"
+STATE_FOLDER: Final = "grantkeeper.state"
 MAX_FILE: Final = 256 * 1024
 """Far beyond any honest configuration, key or client_secret.json; keeps a wrong path (a device, a dump) harmless."""
 _UNUSABLE: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
@@ -44,6 +45,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 
     database: str | None = None
     key_file: str | None = None
+    state_folder: str | None = None
     emulator: str | None = None
     proxy: str | None = None
     ca_file: str | None = None
@@ -58,6 +60,7 @@ class Document:
     database: str = field(repr=False)
     key_file: Path | None
     keys: str | None = field(repr=False)
+    state_folder: Path
     emulator: str | None
     proxy: str | None = field(repr=False)
     ca_file: Path | None
@@ -157,6 +160,7 @@ def _document(file: Path, environ: Mapping[str, str]) -> Document:
         database=_database(setting("database", written.database), file.parent),
         key_file=key_file.path(file.parent) if key_file.value else None,
         keys=environ.get("GRANTKEEPER_KEYS") or None,
+        state_folder=_folder(setting("state_folder", written.state_folder), file.parent),
         emulator=_emulator(setting("emulator", written.emulator)),
         proxy=_proxy(file, written.proxy) if written.proxy else None,
         ca_file=_ca_file(file, written.ca_file) if written.ca_file else None,
@@ -273,6 +277,14 @@ def _database(written: _Setting, folder: Path) -> str:
     if _UNUSABLE.search(file):
         raise written.wrong(f"no URL can name {printable(file)}", "Choose a folder whose name is UTF-8.")
     return f"{scheme}:///{file.replace('%', '%25').replace('?', '%3F')}{question}{query}"
+
+
+def _folder(written: _Setting, parent: Path) -> Path:
+    """Return the state folder, which is made when something is kept in it."""
+    folder = written.path(parent) if written.value else parent / STATE_FOLDER
+    if folder.exists() and not folder.is_dir():
+        raise written.wrong(f"{folder} is not a folder", "Name a folder of its own; it is made when it is needed.")
+    return folder
 
 
 def is_loopback(url: str) -> bool:

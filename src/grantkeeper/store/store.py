@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput
-from ..model import FlowRow, GrantRow, GrantStatus
-from . import rows, schema, tables
+from ..model import FlowRow, GrantRow, GrantStatus, Installation
+from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
 from .engine.reader import Reader
@@ -150,6 +150,29 @@ class SqlStore:
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
         return str(self._read(_INSTALLATION)[0][0])
+
+    def identity(self) -> Installation:
+        """Return what the database says of itself, and where it is."""
+        found = self._read(installations.SELECT)[0]
+        return Installation(id=found.id, counted=found.counted, place=found.place or "", here=self._read_here())
+
+    def settle(self, *, place: str, counted: int) -> None:
+        """Write down where the database is used from now on, and what it has counted."""
+        self._change(installations.SETTLE, {"now_at": place, "so_far": counted})
+
+    def count_on(self) -> int:
+        """Let the database count on by one, and return what it has counted."""
+        return self._written(installations.count_on)
+
+    def doubt(self, clients: tuple[str, ...], *, at: datetime) -> int:
+        """Write down for every active grant of these clients that the outcome of a refresh is not known."""
+        return self._change(installations.doubt(clients), {"at": rows.instant(at)})
+
+    def _read_here(self) -> str:
+        if not self._checked:
+            self.check()
+        with translated_errors(self._where):
+            return installations.here(self._engine)
 
     def add_flow(self, flow: FlowRow) -> None:
         """Keep a new flow."""

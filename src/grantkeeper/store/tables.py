@@ -32,6 +32,7 @@ installation: Final = Table(
     Column("one", SmallInteger, primary_key=True, autoincrement=False),  # always 1: two rows cannot be
     Column("id", exact(ID_LENGTH, ascii_only=True), nullable=False),
     Column("epoch", BigInteger, nullable=False),  # the oldest revision whose code may use these tables
+    Column("counted", BigInteger, nullable=False, server_default="0"),  # grows: a backup is behind
     Column("place", LONG),  # where this database lives: another place means a copy
 )
 

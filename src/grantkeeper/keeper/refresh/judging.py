@@ -81,10 +81,10 @@ class Judging:
         reason = self._reason(row, client, meant, now, unresolved=unknown or row.sends > 0)
         general = reason is Reason.REVOKED_OR_EXPIRED
         suspects = self._record(client, row.grant.id, outcome_of(meant, reason), None)
+        self._take_back(suspects, row.grant.id)
         believed = self._breakers.believed(row.refused_at, now=now)
         if general and self._breakers.frozen(client.name) and not believed:
             self._save(row, row.grant, attempt, refused_at=row.refused_at or now)
-            self._take_back(suspects, row.grant.id)
             return ProviderUnavailable(
                 f"{client.provider.called} {_SAID['mass_refusal']}; the status of {row.grant.id} stays as it is.",
                 provider=refusal.words,

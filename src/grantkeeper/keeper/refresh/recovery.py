@@ -61,13 +61,14 @@ class Recovery:
         Each is sent once more with the same token (R-13). Those under the lease of a process that may still live are
         waited for, `patience` in all.
         """
-        clients = tuple(name for name, client in self._clients.items() if client.provider.rotation != "none")
+        clients = self._rotating()
         watches: dict[str, Watch] = {}
         resolved: set[str] = set()
         tried: set[str] = set()
         waited = timedelta()
         while clients:
-            rows = [row for row in self._store.unresolved(clients=clients, limit=BATCH) if row.grant.id not in tried]
+            found = self._store.unresolved(clients=clients, limit=BATCH + len(watches))  # past those that stay open
+            rows = [row for row in found if row.grant.id not in tried]
             for row in rows:
                 done = self._resolved(row, watches.setdefault(row.grant.id, Watch()))
                 if done is not None:
@@ -80,6 +81,14 @@ class Recovery:
             for watch in watches.values():
                 watch.passed(_LOOK)
         return len(resolved)
+
+    def is_something_open(self) -> bool:
+        """Tell whether the outcome of any refresh is not known."""
+        return bool(self._store.unresolved(clients=self._rotating(), limit=1))
+
+    def _rotating(self) -> tuple[str, ...]:
+        """Return the OAuth clients whose provider may replace refresh tokens: elsewhere nothing can be lost."""
+        return tuple(name for name, client in self._clients.items() if client.provider.rotation != "none")
 
     def _resolved(self, row: GrantRow, watch: Watch) -> bool | None:
         """Refresh a grant; None when its lease is somebody else's, False when its outcome stays unknown."""

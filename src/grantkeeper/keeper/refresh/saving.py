@@ -50,12 +50,14 @@ class Saving:
         now: Callable[[], datetime],
         pause: Callable[[timedelta], None],
         journal: Journal | None,
+        rotated: Callable[[], object],
     ) -> None:
         self._store = store
         self._vault = vault
         self._now = now
         self._pause = pause
         self._journal = journal
+        self._rotated = rotated
         self._kept: dict[str, tuple[Answered, int | None]] = {}
         self._kept_lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -133,6 +135,8 @@ class Saving:
             except Conflict:
                 losses += 1
             else:
+                if answered.answer.refresh_token is not None:
+                    self._rotated()
                 return changed.grant
             row = self._as_it_is(answered)
             attempt = row.lease if row.lease == answered.attempt else ""

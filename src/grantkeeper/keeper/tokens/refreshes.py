@@ -26,7 +26,9 @@ class Refreshes:
     def __init__(self, parts: Parts, *, max_stale: timedelta, lease: timedelta) -> None:
         store, vault, now, pause = parts.store, parts.vault, parts.now, parts.pause
         self.memory = Memory(now=now, max_stale=max_stale)
-        self._saving = Saving(store=store, vault=vault, now=now, pause=pause, journal=parts.journal)
+        self._saving = Saving(
+            store=store, vault=vault, now=now, pause=pause, journal=parts.journal, rotated=parts.rotated
+        )
         refreshing = Refreshing(
             vault=vault,
             authority=parts.authority,
@@ -61,8 +63,15 @@ class Refreshes:
         """See `Keeper.recover`."""
         return self._recovery.replay() + self._recovery.resolve(patience=patience)
 
-    def recover_in_background(self) -> None:
-        """Recover in a thread of its own, so that nobody waits for a provider."""
+    def start(self) -> None:
+        """Save what is in journals, and resolve the rest in a thread of its own: nobody waits for a provider here."""
+        try:
+            self._recovery.replay()
+            if not self._recovery.is_something_open():
+                return
+        except GrantkeeperError as error:
+            log.warning("what was interrupted could not be looked at: %s", error)
+            return
         self._background = threading.Thread(target=self._recover, name="grantkeeper-recovery", daemon=True)
         self._background.start()
 

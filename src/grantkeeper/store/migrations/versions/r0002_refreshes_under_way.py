@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns; the lease's were there from the beginning."""
+    add_column("grantkeeper_installation", sa.Column("counted", sa.BigInteger, nullable=False, server_default="0"))
     add_column("grantkeeper_installation", sa.Column("place", LONG))
     add_column("grantkeeper_grant", sa.Column("sent_at", INSTANT))
     add_column("grantkeeper_grant", sa.Column("sends", sa.SmallInteger, nullable=False, server_default="0"))
