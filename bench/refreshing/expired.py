@@ -48,7 +48,7 @@ def run(places: Sequence[Place], server: TokenServer, *, quick: bool) -> list[st
     print(
         f"\nOne expired token, {THREADS} threads ask for it at once; {rounds} rounds, each with a new grant"
         f"\nThe token endpoint answers after {LATENCY} ms. A caller's error is an exception instead of a token; a grant"
-        "\nis alive when the refresh token that is stored afterwards works. Peers refresh and save as their docs"
+        "\nis alive when what is stored afterwards can be read and refreshed. Peers refresh and save as their docs"
         "\nshow, each alone on the machine; django-allauth is not here: it has no refresh."
     )
     for place in places:
