@@ -124,7 +124,10 @@ class Store(Protocol):
         """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
 
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
-        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
+        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
+
+        "" is given by who has none: then nobody may hold it.
+        """
 
     def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
         """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""

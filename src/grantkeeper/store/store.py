@@ -50,7 +50,7 @@ _SAVE_GRANT: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version")
 )
 _SAVE_TOKENS: Final = _SAVE_GRANT.where(
-    or_(bindparam("attempt", type_=String()).is_(None), _GRANT.lease_owner == bindparam("attempt"))
+    or_(bindparam("attempt", type_=String()).is_(None), func.coalesce(_GRANT.lease_owner, "") == bindparam("attempt"))
 )
 _END_REFRESH: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.lease_owner == bindparam("attempt")
@@ -303,7 +303,10 @@ class SqlStore:
         return self._change(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
 
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
-        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder."""
+        """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
+
+        "" is given by who has none: then nobody may hold it.
+        """
         self._save(_SAVE_TOKENS, row, expected_version, {"attempt": attempt, **rows.without_lease(row)})
 
     def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:

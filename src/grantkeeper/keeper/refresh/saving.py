@@ -131,7 +131,7 @@ class Saving:
                 # Others may have sent the old token after us: what becomes of this one is not certain.
                 changed = replace(changed, sent_at=answered.asked_at, sends=1)
             try:
-                self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt or None)
+                self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
             except Conflict:
                 losses += 1
             else:
