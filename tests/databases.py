@@ -62,6 +62,11 @@ class PostgresServer:
     folder: Path
     password: str
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
     def url(self, database: str) -> str:
         """Return the URL of a database on this server."""
         return f"postgresql://grantkeeper:{self.password}@/{database}?host={self.folder}"
@@ -101,7 +106,8 @@ class MariaServer:
 
     def execute(self, statement: str, *, database: str | None = None) -> list[Any]:
         """Run one statement as the superuser, outside of any transaction; returns its rows, if it has any."""
-        with closing(pymysql.connect(user="root", unix_socket=str(self.socket), db=database, autocommit=True)) as root:
+        options = {"user": "root", "unix_socket": str(self.socket), "database": database, "autocommit": True}
+        with closing(pymysql.connect(**options)) as root:
             cursor = root.cursor()
             cursor.execute(statement)
             return list(cursor.fetchall())
