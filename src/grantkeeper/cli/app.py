@@ -9,13 +9,13 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from . import doctor, grants, serving, setup
+from . import doctor, grants, resuming, serving, setup
 from .connect import connect
 from .demo import demo
 from .exits import EXITS, Command
 
 _SECTIONS: Final = {
-    "Start": ("init", "doctor"),
+    "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "token", "refresh", "revoke"),
     "Run": ("demo", "serve", "emulator"),
 }
@@ -77,6 +77,7 @@ def root(
 _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "init": setup.init,
     "doctor": doctor.doctor,
+    "resume": resuming.resume,
     "connect": connect,
     "list": grants.list_grants,
     "show": grants.show,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Engine, Executable, bindparam, select, update
+from sqlalchemy import BigInteger, Connection, Engine, Executable, bindparam, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ..model import GrantStatus
@@ -16,6 +16,11 @@ _GRANT: Final = tables.grant.columns
 
 SELECT: Final = select(_INSTALLATION.id, _INSTALLATION.counted, _INSTALLATION.place)
 SETTLE: Final = update(tables.installation).values(place=bindparam("now_at"), counted=bindparam("so_far"))
+COUNTS: Final = (
+    select(_GRANT.client, func.count().label("grants"))
+    .where(_GRANT.status == str(GrantStatus.ACTIVE))
+    .group_by(_GRANT.client)
+)
 _COUNT: Final = update(tables.installation).values(counted=_INSTALLATION.counted + 1)
 _COUNTED: Final = select(_INSTALLATION.counted)
 

@@ -164,6 +164,10 @@ class SqlStore:
         """Let the database count on by one, and return what it has counted."""
         return self._written(installations.count_on)
 
+    def counts(self) -> dict[str, int]:
+        """Return how many active grants each OAuth client has."""
+        return {row.client: row.grants for row in self._read(installations.COUNTS)}
+
     def doubt(self, clients: tuple[str, ...], *, at: datetime) -> int:
         """Write down for every active grant of these clients that the outcome of a refresh is not known."""
         return self._change(installations.doubt(clients), {"at": rows.instant(at)})

@@ -67,7 +67,7 @@ def _examine(ctx: typer.Context, *, offline: bool) -> Iterator[Finding]:
     yield from files.check_config_file(document)
     ring = yield from files.check_key(document)
     yield from files.check_clients(document)
-    yield from database.check_database(document.database, ring)
+    yield from database.check_database(document.database, ring, document.state_folder)
     if not offline:
         yield from _reach(document)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from urllib.parse import quote
 
 from sqlalchemy import make_url
 
+from grantkeeper import installation
 from grantkeeper.errors import DatabaseUnavailable, Misconfigured
+from grantkeeper.journal import Journal
 from grantkeeper.store import SqlStore
 from grantkeeper.store.engine import sqlite_file, wal_is_safe
 
 from ..seals import broken_seals
 from .files import check_permissions
-from .finding import Finding, ok, problem
+from .finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from grantkeeper.seal import KeyRing
 
 
-def check_database(url: str, ring: KeyRing | None) -> Iterator[Finding]:
-    """Look whether the database answers, has the tables of this version, and opens with this key ring."""
+def check_database(url: str, ring: KeyRing | None, state_folder: Path) -> Iterator[Finding]:
+    """Look whether the database answers, is the one of this place, and opens with this key ring."""
     try:
         store = SqlStore(url)
         try:
             store.check()
+            look = installation.look(store, state_folder)
             broken = [] if ring is None else list(broken_seals(store, ring))
         finally:
             store.close()
@@ -37,12 +41,31 @@ def check_database(url: str, ring: KeyRing | None) -> Iterator[Finding]:
         yield problem("database", str(error.args[0]), error.advice)
         return
     yield ok("database", f"{url.partition(':')[0]}: it answers and its tables are of this version.")
+    if look.found != "known":
+        advice = "Run `grantkeeper resume`: it tells what is at risk before it goes on."
+        yield problem("database", installation.said(look), advice)
+    yield from check_state_folder(state_folder)
     for each in broken:
         yield problem("key", f"Sealed tokens do not open: {each.args[0]}", each.advice)
     if url.startswith("sqlite"):
         file = sqlite_file(make_url(url))
         yield check_journal(sqlite3.sqlite_version_info, journal_mode(file))
         yield from check_permissions("database", file)
+
+
+def check_state_folder(folder: Path) -> Iterator[Finding]:
+    """Say whether something can be kept in the state folder, and whether something was left there."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        advice = "Let this user write it, or name another one: it keeps what the database cannot take."
+        yield warning("state folder", f"{folder} cannot be written.", advice)
+    for left in Journal(folder).leftovers():
+        count = len(left.entries())
+        if count:
+            advice = "Start a keeper that reaches the database: it saves them. Do not delete the file."
+            yield warning("state folder", f"{left.path} holds {count} answer(s) that are in no database yet.", advice)
+    if folder.exists():
+        yield from check_permissions("state folder", folder)
 
 
 def journal_mode(file: Path) -> str:
