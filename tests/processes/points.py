@@ -59,6 +59,7 @@ class StoreWithPoints(SqlStore):
         super().__init__(url, now=now)
         self._wire = wire
         self._saves = 0
+        self._refused = False
         self.refused: Callable[[], object] = lambda: None
         event.listen(self._engine, "before_cursor_execute", self._before_statement)
         event.listen(self._engine, "after_cursor_execute", self._after_statement)
@@ -76,9 +77,12 @@ class StoreWithPoints(SqlStore):
                 self._wire.reach("journal kept")
             raise DatabaseUnavailable("The database is away.")
         try:
+            if self._refused:
+                self._wire.reach("before save again")
             with _Between(self._wire, "save"):
                 super().save_tokens(row, expected_version=expected_version, attempt=attempt)
         except Conflict:
+            self._refused = True
             self.refused()
             raise
 

@@ -45,15 +45,18 @@ class Stopped:
 
 
 @contextmanager
-def stopped(place: Site, fleet: list[Worker], *, lost: bool = False) -> Iterator[Stopped]:
-    """Stop a holder in the middle of its send; `lost`: the answer that the provider has for it will not arrive."""
+def stopped(place: Site, fleet: list[Worker], *, lost: bool = False, stall_at: str = "") -> Iterator[Stopped]:
+    """Stop a holder in the middle of its send.
+
+    `lost`: the answer that the provider has for it will not arrive. `stall_at`: where it stands still again.
+    """
     holder, successor = fleet[:2]
     holder.ask(place.opening(tells_of_refused_saves=True, pauses_take_time=True))
     successor.ask(place.opening())
     held = Held(place.emulator)
     if lost:
         place.emulator.lose_answer()
-    holder.tell(place.asking())
+    holder.tell(place.asking(stall_at=stall_at))
     held.arrived()
     holder.stop()
     try:
@@ -133,6 +136,35 @@ def test_a_holder_whose_send_failed_late_releases_nothing(fleet: list[Worker], p
         assert done["errors"] == []
         assert [reply["errors"] for reply in late.hours_later(1)] == [[], []]
         assert len(place.sends()) == 2 + 1
+
+
+@pytest.mark.parametrize("rotation", ["grace"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_late_save_does_not_end_the_lease_of_a_third(fleet: list[Worker], place: Site) -> None:
+    """R-03: nobody held the lease when the holder looked; somebody does by the time it saves."""
+    with stopped(place, fleet, stall_at="before save again") as late:
+        third = fleet[2]
+        third.ask(place.opening())
+        place.emulator.fail(503)
+        assert late.successor.ask(place.asking())["errors"] != []
+        assert late.row()["lease"] == ""
+        late.wake()
+        assert late.holder.hear() == {"stalled": True}
+        sending = Held(place.emulator)
+        third.tell(place.asking())
+        sending.arrived()
+        before = late.row()
+        late.holder.tell({"ahead": place.ahead})
+        refused = late.holder.hear()
+        after = late.row()
+        sending.let_go()
+        done = third.hear()
+        third.ask({"do": "close"})
+        assert f".{third.pid}." in before["lease"]
+        assert after == before
+        assert refused == {"refused": "save"}
+        assert late.holder.hear()["errors"] == done["errors"] == []
+        assert [reply["errors"] for reply in late.hours_later(1)] == [[], []]
 
 
 @pytest.mark.parametrize("rotation", ["strict"])
