@@ -11,6 +11,7 @@ holds tokens that were replaced since (R-60). Noticed are, at the start of a kee
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -140,4 +141,5 @@ def _remember(folder: Path, installation: str, counted: int) -> None:
         fresh.write_text(str(counted), "ascii")
         fresh.replace(file)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
