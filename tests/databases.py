@@ -38,6 +38,8 @@ _SETTINGS = {
 }
 _MARIADB_SETTINGS = {
     "innodb-flush-log-at-trx-commit": "0",
+    "innodb-flush-method": "nosync",
+    "innodb-file-per-table": "OFF",
     "innodb-doublewrite": "OFF",
     "innodb-use-native-aio": "OFF",
     "innodb-buffer-pool-size": "32M",
@@ -87,6 +89,10 @@ class PostgresServer:
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def hang_up(self, database: str) -> None:
+        """End every connection to a database."""
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MariaServer:
@@ -106,7 +112,13 @@ class MariaServer:
 
     def execute(self, statement: str, *, database: str | None = None) -> list[Any]:
         """Run one statement as the superuser, outside of any transaction; returns its rows, if it has any."""
-        options = {"user": "root", "unix_socket": str(self.socket), "database": database, "autocommit": True}
+        options = {
+            "user": "root",
+            "unix_socket": str(self.socket),
+            "database": database,
+            "autocommit": True,
+            "ssl_disabled": True,
+        }
         with closing(pymysql.connect(**options)) as root:
             cursor = root.cursor()
             cursor.execute(statement)

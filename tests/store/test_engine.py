@@ -11,14 +11,18 @@ import sys
 import traceback
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import trustme
 
-from databases import PostgresServer
+from databases import MariaServer, PostgresServer
 from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError, Misconfigured
-from grantkeeper.store import SqlStore, engine
+from grantkeeper.store import SqlStore, engine, tables
 from grantkeeper.store.engine import sqlite as sqlite_engine
-from store.made import grant_row
+from store.faults.conftest import through
+from store.faults.proxy import proxied
+from store.made import NOW, flow_row, grant_row
 
 PASSWORD = "planted-Password-4711"
 
@@ -46,6 +50,10 @@ def refusal(url: str) -> GrantkeeperError:
         "sqlite:///:memory:",
         "sqlite:///a.sqlite3?mode=ro",
         f"sqlite://u:{PASSWORD}@host/a.sqlite3",
+        f"mysql+mysqldb://u:{PASSWORD}@host/db",
+        f"mysql://u:{PASSWORD}@host",
+        f"mysql://u:{PASSWORD}@host:port/db",
+        f"mysql://u:{PASSWORD}@host/db?connect_timeout=soon",
     ],
 )
 def test_a_url_that_is_not_usable_is_refused_and_good_ones_are_shown(url: str) -> None:
@@ -55,66 +63,182 @@ def test_a_url_that_is_not_usable_is_refused_and_good_ones_are_shown(url: str) -
     assert "sqlite:///file" in error.advice
 
 
-def test_a_missing_driver_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without psycopg the message says what to install."""
+@pytest.mark.parametrize(
+    ("driver", "kind", "extra"), [("psycopg", "postgresql", "postgres"), ("pymysql", "mysql", "mysql")]
+)
+def test_a_missing_driver_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, driver: str, kind: str, extra: str
+) -> None:
+    """Without the driver the message says what to install."""
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "psycopg" else found(name))
-    error = refusal(f"postgresql://u:{PASSWORD}@host/db")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == driver else found(name))
+    error = refusal(f"{kind}://u:{PASSWORD}@host/db")
     assert isinstance(error, Misconfigured)
-    assert "grantkeeper[postgres]" in error.advice
+    assert f"grantkeeper[{extra}]" in error.advice
 
 
-def test_a_wrong_password_is_a_misconfiguration(postgresql_server: PostgresServer) -> None:
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> PostgresServer | MariaServer:
+    """A server of each kind in turn."""
+    found: PostgresServer | MariaServer = request.getfixturevalue(f"{request.param}_server")
+    return found
+
+
+def test_a_wrong_password_is_a_misconfiguration(server: PostgresServer | MariaServer) -> None:
     """The message says that the password is refused, and repeats neither it nor the right one."""
-    url = postgresql_server.url("postgres").replace(postgresql_server.password, PASSWORD)
-    error = refusal(url)
+    with server.database() as right:
+        error = refusal(right.replace(server.password, PASSWORD))
     assert isinstance(error, Misconfigured)
     assert "refuses the password" in str(error)
-    assert postgresql_server.password not in str(error)
+    assert server.password not in str(error)
 
 
-def test_a_missing_database_is_a_misconfiguration(postgresql_server: PostgresServer) -> None:
+def test_a_missing_database_is_a_misconfiguration(server: PostgresServer | MariaServer) -> None:
     """The server is there, the database is not."""
-    error = refusal(postgresql_server.url("nowhere"))
+    error = refusal(server.url("nowhere"))
     assert isinstance(error, Misconfigured)
     assert "nowhere" in str(error)
     assert "does not exist" in str(error)
 
 
-def test_a_server_that_does_not_answer_is_unavailable_and_named() -> None:
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_server_that_does_not_answer_is_unavailable_and_named(kind: str) -> None:
     """Host and port are said; whether the server is down or the URL wrong is for a person to see."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-        error = refusal(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/grants")
+        error = refusal(f"{kind}://u:{PASSWORD}@127.0.0.1:{port}/grants")
     assert isinstance(error, DatabaseUnavailable)
     assert f"grants at 127.0.0.1:{port} cannot be reached" in str(error)
     assert "correct the database URL" in error.advice
 
 
-def test_a_server_that_says_nothing_is_given_up() -> None:
-    """A connection that is accepted and never answered ends at the connect timeout, here of the URL."""
+@pytest.mark.parametrize(("kind", "option"), [("postgresql", "connect_timeout=2"), ("mysql", "read_timeout=1")])
+def test_a_server_that_says_nothing_is_given_up(kind: str, option: str) -> None:
+    """A connection that is accepted and never answered ends at a timeout, here of the URL."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        error = refusal(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/grants?connect_timeout=2")
+        error = refusal(f"{kind}://u:{PASSWORD}@127.0.0.1:{port}/grants?{option}")
     assert isinstance(error, DatabaseUnavailable)
 
 
-def test_an_unknown_host_is_a_misconfiguration() -> None:
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_an_unknown_host_is_a_misconfiguration(kind: str) -> None:
     """`.invalid` never resolves (RFC 6761 6.4)."""
-    error = refusal(f"postgresql://u:{PASSWORD}@database.invalid/grants")
+    error = refusal(f"{kind}://u:{PASSWORD}@database.invalid/grants")
     assert isinstance(error, Misconfigured)
     assert "database.invalid is not known" in str(error)
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_every_spelling_of_postgresql_works(postgresql_server: PostgresServer, scheme: str) -> None:
-    """Platforms hand out `postgres://`."""
-    with postgresql_server.database() as url:
-        store = SqlStore(url.replace("postgresql", scheme, 1))
+@pytest.mark.parametrize(
+    ("kind", "scheme"),
+    [
+        ("postgresql", "postgres"),
+        ("postgresql", "postgresql+psycopg"),
+        ("mariadb", "mysql+pymysql"),
+        ("mariadb", "mariadb"),
+        ("mariadb", "mariadb+pymysql"),
+    ],
+)
+def test_every_spelling_of_a_kind_works(kind: str, scheme: str, request: pytest.FixtureRequest) -> None:
+    """Platforms hand out `postgres://`, and `mysql://` or `mariadb://` for the same server."""
+    with request.getfixturevalue(f"{kind}_server").database() as url:
+        store = SqlStore(f"{scheme}:{url.partition(':')[2]}")
         store.migrate()
         store.check()
         store.close()
+
+
+def test_the_next_host_is_tried_and_the_one_that_can_write_is_found(postgresql_server: PostgresServer) -> None:
+    """R-42: libpq's several hosts and target_session_attrs are passed on (PostgreSQL 34.1.1.3)."""
+    with postgresql_server.database() as url, proxied(postgresql_server.socket) as there, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        name = url.partition("?")[0].rpartition("/")[2]
+        hosts = f"127.0.0.1:{nobody.getsockname()[1]},127.0.0.1:{there.port}"
+        login = f"postgresql://grantkeeper:{postgresql_server.password}"
+        with closing(SqlStore(f"{login}@{hosts}/{name}?target_session_attrs=read-write")) as store:
+            store.migrate()
+            store.insert_grant(grant_row())
+            assert store.grants() == [grant_row()]
+        error = refusal(f"postgresql://u:{PASSWORD}@{hosts.rpartition(':')[0]}:{nobody.getsockname()[1]}/{name}")
+        assert f"{name} at 127.0.0.1:{nobody.getsockname()[1]}, 127.0.0.1:" in str(error)
+
+
+@pytest.mark.parametrize("option", ["local_infile=1", "init_command=DROP", "read_default_file=/etc/passwd", "x=value"])
+def test_options_that_would_change_what_mysql_does_are_refused(option: str) -> None:
+    """The URL may say how to reach and trust a server, and no more; the option is named, not its value."""
+    error = refusal(f"mysql://u:{PASSWORD}@host/db?{option}")
+    name, _, value = option.partition("=")
+    assert isinstance(error, Misconfigured)
+    assert f"not known: {name}" in str(error)
+    assert value not in str(error)
+    assert "ssl_ca" in error.advice
+    assert "charset" in str(refusal(f"mysql://u:{PASSWORD}@host/db?charset=latin1"))
+
+
+def test_a_missing_file_for_tls_is_a_misconfiguration(tmp_path: Path) -> None:
+    """The driver's own error has another type than its others, and would get through."""
+    error = refusal(f"mysql://u:{PASSWORD}@127.0.0.1:1/db?ssl_ca={tmp_path}/none.pem")
+    assert isinstance(error, Misconfigured)
+    assert "TLS cannot be used: No such file" in str(error)
+
+
+def test_tls_that_the_server_does_not_speak_is_not_done_without(mariadb_server: MariaServer, tmp_path: Path) -> None:
+    """With ssl_ca a server without TLS is refused: the password is not sent in clear."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with mariadb_server.database() as url, proxied(mariadb_server.socket) as there:
+        error = refusal(through(there, url) + f"?ssl_ca={tmp_path}/ca.pem")
+    assert isinstance(error, DatabaseUnavailable)
+
+
+def test_every_mysql_connection_is_set_up(mariadb_server: MariaServer) -> None:
+    """Whatever the server's defaults: strict, UTF-8, READ COMMITTED, InnoDB, locks that end, rows found are counted."""
+    with mariadb_server.database() as url, closing(SqlStore(url)) as store:
+        store.migrate()
+        with store._engine.connect() as connection:
+            names = "sql_mode, character_set_connection, tx_isolation, innodb_lock_wait_timeout, autocommit"
+            asked = ", ".join(f"@@session.{name.strip()}" for name in names.split(","))
+            mode, *rest = connection.exec_driver_sql(f"SELECT {asked}").one()
+            engines = connection.exec_driver_sql(
+                "SELECT DISTINCT engine, table_collation FROM information_schema.tables WHERE table_schema = DATABASE()"
+                f" AND table_name <> '{tables.VERSION_TABLE}'"
+            ).all()
+        assert {"STRICT_ALL_TABLES", "NO_ZERO_DATE"} <= set(mode.split(","))
+        assert rest == ["utf8mb4", "READ-COMMITTED", 5, 1]
+        assert engines == [("InnoDB", "utf8mb4_bin")]
+        store.insert_grant(grant_row())
+        assert store.begin_refresh("g1", version=1, attempt="a", at=NOW, lease=NOW - NOW)
+        assert store.end_refresh("g1", attempt="a", sent_at=None, sends=0)
+        store.add_flow(flow_row())
+        for _ in range(2):
+            store.finish_flow(flow_row().state_hash, outcome="the same")
+
+
+def test_a_read_on_mysql_is_one_request(mariadb_server: MariaServer) -> None:
+    """Neither BEGIN nor ROLLBACK goes along with it."""
+    with mariadb_server.database() as url, closing(SqlStore(url)) as store:
+        store.migrate()
+        store.grants()
+        with store._engine.connect() as connection:
+            counted = "SHOW SESSION STATUS LIKE 'Questions'"
+            before = int(connection.exec_driver_sql(counted).one()[1])
+        store.flow("x")
+        with store._engine.connect() as connection:
+            assert int(connection.exec_driver_sql(counted).one()[1]) == before + 2
+
+
+def test_a_password_may_have_any_character(mariadb_server: MariaServer) -> None:
+    """MySQL's are UTF-8; the driver would send Latin-1, or fail with the password in its error."""
+    password = "pässwörd-ж@%/"
+    with mariadb_server.database() as url:
+        mariadb_server.execute(f"CREATE USER odd@localhost IDENTIFIED BY '{password}'")
+        mariadb_server.execute("GRANT ALL ON *.* TO odd@localhost")
+        try:
+            other = url.replace(f"grantkeeper:{mariadb_server.password}", f"odd:{quote(password, safe='')}")
+            with closing(SqlStore(other)) as store:
+                store.migrate()
+        finally:
+            mariadb_server.execute("DROP USER odd@localhost")
 
 
 def test_relative_and_absolute_sqlite_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

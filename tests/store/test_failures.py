@@ -6,36 +6,47 @@ import sqlite3
 import stat
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pymysql
 import pytest
 
-from databases import PostgresServer
+from databases import MariaServer, PostgresServer
 from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError, Misconfigured
 from grantkeeper.store import SqlStore, failures
 from grantkeeper.store.engine import sqlite as sqlite_engine
+from grantkeeper.store.engine import writing
+from grantkeeper.store.engine.postgresql import Unanswered
 from store.made import NOW, flow_row, grant_row, saved
 
 
-def uses(store: SqlStore) -> dict[str, Callable[[], object]]:
+def uses(store: SqlStore, ident: str = "g1", state: str = "5" * 64) -> dict[str, Callable[[], object]]:
     """Return every verb of a store, ready to be called."""
+    row = grant_row(id=ident, subject="1001" if ident == "g1" else ident.removeprefix("g"))
+    added = grant_row(id=f"{ident}b", subject=f"{ident}b")
     return {
         "installation": store.installation,
-        "grant": lambda: store.grant("g1"),
+        "grant": lambda: store.grant(ident),
         "grants": store.grants,
-        "flow": lambda: store.flow("5" * 64),
-        "add_flow": lambda: store.add_flow(flow_row()),
-        "consume_flow": lambda: store.consume_flow("5" * 64, at=NOW),
-        "finish_flow": lambda: store.finish_flow("5" * 64, outcome="connected"),
+        "unresolved": lambda: store.unresolved(clients=("google-ads",)),
+        "flow": lambda: store.flow(state),
+        "add_flow": lambda: store.add_flow(flow_row(state_hash=state)),
+        "consume_flow": lambda: store.consume_flow(state, at=NOW),
+        "finish_flow": lambda: store.finish_flow(state, outcome="connected"),
         "sweep_flows": lambda: store.sweep_flows(expired_before=NOW),
-        "insert_grant": lambda: store.insert_grant(grant_row(id="g2", subject="1002")),
-        "save_grant": lambda: store.save_grant(saved(grant_row()), expected_version=1),
+        "insert_grant": lambda: store.insert_grant(added),
+        "save_grant": lambda: store.save_grant(saved(row), expected_version=1),
+        "begin_refresh": lambda: store.begin_refresh(ident, version=1, attempt="a", at=NOW, lease=NOW - NOW),
+        "end_refresh": lambda: store.end_refresh(ident, attempt="a", sent_at=None, sends=0),
+        "save_tokens": lambda: store.save_tokens(saved(row), expected_version=1, attempt=None),
     }
 
 
 VERBS = tuple(uses(SqlStore("sqlite:///unused.sqlite3")))
-WRITES = ("add_flow", "consume_flow", "finish_flow", "sweep_flows", "insert_grant", "save_grant")
+READS = {"installation", "grant", "grants", "unresolved", "flow"}
+WRITES = tuple(verb for verb in VERBS if verb not in READS)
 
 
 @pytest.fixture
@@ -47,21 +58,17 @@ def sqlite_store(tmp_path: Path) -> SqlStore:
     return store
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_connections_that_the_server_ended_are_replaced(postgresql_server: PostgresServer, verb: str) -> None:
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_connections_that_the_server_ended_are_replaced(kind: str, request: pytest.FixtureRequest) -> None:
     """R-40: after a restart of the server or a proxy nobody notices: what had not begun is begun again."""
-    with postgresql_server.database() as url:
-        store = SqlStore(url)
+    server: PostgresServer | MariaServer = request.getfixturevalue(f"{kind}_server")
+    with server.database() as url, closing(SqlStore(url)) as store:
         store.migrate()
-        store.insert_grant(grant_row())
-        assert store.grant("g1") == grant_row()
-        database = url.partition("?")[0].rpartition("/")[2]
-        postgresql_server.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
-        )
-        uses(store)[verb]()
-        assert store.grant("g1") is not None
-        store.close()
+        for number, verb in enumerate(VERBS):
+            store.insert_grant(grant_row(id=f"g1{number}", subject=f"1{number}"))
+            assert store.grant(f"g1{number}") is not None
+            server.hang_up(url.partition("?")[0].rpartition("/")[2])
+            uses(store, f"g1{number}", f"{number:064}")[verb]()
 
 
 @pytest.mark.parametrize("verb", WRITES)
@@ -109,8 +116,9 @@ def test_a_damaged_file_stops_the_work(sqlite_store: SqlStore, tmp_path: Path) -
     sqlite_store.close()
 
 
-def test_a_read_only_server_is_unavailable(postgresql_server: PostgresServer) -> None:
-    """R-42: 25006, as a primary after a failover answers: wait; reads go on."""
+def test_a_read_only_server_is_unavailable(postgresql_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-42: 25006, as a primary after a failover answers, and goes on answering: wait; reads go on."""
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.1)
     with postgresql_server.database() as url:
         store = SqlStore(url)
         store.migrate()
@@ -122,6 +130,10 @@ def test_a_read_only_server_is_unavailable(postgresql_server: PostgresServer) ->
             store.save_grant(saved(grant_row()), expected_version=1)
         assert store.grant("g1") == grant_row()
         store.close()
+        only = SqlStore(f"{url}&target_session_attrs=read-write")
+        with pytest.raises(DatabaseUnavailable, match="read-only"):
+            only.check()
+        only.close()
 
 
 def test_a_user_without_rights_is_a_misconfiguration(postgresql_server: PostgresServer) -> None:
@@ -152,9 +164,28 @@ def test_a_user_without_rights_is_a_misconfiguration(postgresql_server: Postgres
         (psycopg.OperationalError("server closed the connection unexpectedly"), DatabaseUnavailable, "reached"),
         (psycopg.OperationalError('role "x" does not exist'), Misconfigured, "refuses the user"),
         (psycopg.InterfaceError("planted-value"), DatabaseUnavailable, "InterfaceError"),
+        (psycopg.OperationalError("FATAL:  the database system is starting up"), DatabaseUnavailable, "started"),
+        (Unanswered(), DatabaseUnavailable, "in time"),
         (sqlite3.ProgrammingError("planted-value"), DatabaseUnavailable, "ProgrammingError"),
+        (pymysql.err.OperationalError(1205, "planted-value"), DatabaseUnavailable, "locked"),
+        (pymysql.err.OperationalError(1213, "planted-value"), DatabaseUnavailable, "two changes at once"),
+        (pymysql.err.OperationalError(1040, "planted-value"), DatabaseUnavailable, "no connection free"),
+        (pymysql.err.InternalError(1290, "planted-value"), DatabaseUnavailable, "read-only"),
+        (pymysql.err.OperationalError(1836, "planted-value"), DatabaseUnavailable, "read-only"),
+        (pymysql.err.OperationalError(1114, "planted-value"), DatabaseUnavailable, "no room left"),
+        (pymysql.err.OperationalError(1021, "planted-value"), DatabaseUnavailable, "no room left"),
+        (pymysql.err.OperationalError(1045, "planted-value"), Misconfigured, "refuses the password"),
+        (pymysql.err.OperationalError(1044, "planted-value"), Misconfigured, "does not let this user in"),
+        (pymysql.err.OperationalError(1049, "planted-value"), Misconfigured, "does not exist"),
+        (pymysql.err.OperationalError(2003, "planted-value"), DatabaseUnavailable, "reached"),
+        (pymysql.err.OperationalError(2006, "planted-value"), DatabaseUnavailable, "reached"),
+        (pymysql.err.OperationalError(2013, "planted-value"), DatabaseUnavailable, "reached"),
+        (pymysql.err.InterfaceError(0, ""), DatabaseUnavailable, "reached"),
+        (pymysql.err.ProgrammingError(1146, "planted-value"), Misconfigured, "none of grantkeeper's tables"),
+        (pymysql.err.OperationalError(1054, "planted-value"), Misconfigured, "none of grantkeeper's tables"),
+        (pymysql.err.DataError(1406, "planted-value"), DatabaseUnavailable, "MySQL 1406"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value)[:20],
+    ids=lambda value: f"{type(value).__name__}{value.args[:1]}" if isinstance(value, Exception) else str(value)[:20],
 )
 def test_every_driver_error_has_a_meaning(error: Exception, kind: type[GrantkeeperError], says: str) -> None:
     """R-42: SQLSTATEs become our words; the driver's own, which may hold values, are not repeated."""
