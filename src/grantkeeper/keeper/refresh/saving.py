@@ -213,17 +213,22 @@ class Saving:
     def _settle(self, answered: Answered, slot: int | None) -> None:
         """Save a kept answer, or let it go when the row needs it no more."""
         grant_id = answered.row.grant.id
+        error: GrantkeeperError | None = None
         try:
             self._saved(answered)
-        except (Conflict, ConsentRequired, NotFound) as error:
-            log.warning("the kept answer for grant %s is of no use any more: %s", grant_id, error)
+        except (Conflict, ConsentRequired, NotFound) as found:
+            error = found
         with self._kept_lock:
+            # Another thread may have done the same meanwhile: the slot is then free, or somebody else's already.
             kept = self._kept.get(grant_id)
-            if kept is not None and kept[0] is answered:
+            ours = kept is not None and kept[0] is answered
+            if ours and slot is not None and self._journal is not None:
+                self._journal.drop(slot)
+            if ours:
                 del self._kept[grant_id]
         holders.end(answered.attempt)
-        if slot is not None and self._journal is not None:
-            self._journal.drop(slot)
+        if ours and error is not None:
+            log.warning("the kept answer for grant %s is of no use any more: %s", grant_id, error)
 
 
 def judged(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
