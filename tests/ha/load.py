@@ -10,12 +10,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Literal
 
 from grantkeeper import Grant, Keeper, OAuthClient
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.errors import GrantkeeperError
+from grantkeeper.journal import Journal
 from grantkeeper.model import GrantRow
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
@@ -81,12 +83,13 @@ class Outcome:
 class Load:
     """Two keepers over one database and a strictly rotating provider, and the threads that use them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self.emulator = Emulator(base_url="https://emulator.test", clock=Clock.running())
         self.emulator.rotate("strict")
         self.emulator.tamper_token_answer(_brief, times=20_000)
         self.phase: Phase = "before"
         self._url = url
+        self._folder = folder
         self._ring = KeyRing.parse(new_key())
         self._clients = _clients(self.emulator)
         self._counted: Counter[tuple[Phase, What, str, bool]] = Counter()
@@ -114,6 +117,7 @@ class Load:
             transport=EmulatorTransport(self.emulator),
             now=self.emulator.clock.now,
             max_stale=MAX_STALE,
+            journal=Journal(self._folder),
         )
 
     @contextmanager
@@ -191,7 +195,7 @@ class Load:
 
     def _refresh(self, keeper: Keeper) -> None:
         for grant_id in itertools.cycle(self.brief):
-            self._call("refresh", grant_id, partial(keeper.token, grant_id, min_ttl=NO_TIME))
+            self._call("refresh", grant_id, partial(keeper.refresh, grant_id))
             if self._stop.wait(REFRESH_PAUSE):
                 return
 

@@ -1,4 +1,7 @@
-"""One PostgreSQL server on a loopback address of its own, that can be killed, frozen and promoted."""
+"""One PostgreSQL server on a loopback address of its own, that can be killed, frozen and promoted.
+
+Its settings that matter, and the URL, are those of docs/availability.md: what that page shows is what is tried.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -16,7 +20,9 @@ from typing import Any
 import psycopg
 
 from databases import _program, _run
+from docs.pages import page
 
+PAGE = page(Path("docs/availability.md"))
 USER = "grantkeeper"
 DATABASE = "grants"
 
@@ -128,5 +134,15 @@ def free_port(addresses: Iterable[str]) -> int:
 
 def url(addresses: Iterable[str], port: int, password: str) -> str:
     """Return the URL that leads to whichever of the servers can be written."""
+    (written,) = PAGE.snippets("toml")
+    documented = str(tomllib.loads(written.body)["database"])
+    begins = f"postgresql://{USER}:password@db1:5432,db2:5432,db3:5432/{DATABASE}?"
+    assert documented.startswith(begins)
     hosts = ",".join(f"{address}:{port}" for address in addresses)
-    return f"postgresql://{USER}:{password}@{hosts}/{DATABASE}?target_session_attrs=read-write"
+    return f"postgresql://{USER}:{password}@{hosts}/{DATABASE}?{documented.removeprefix(begins)}"
+
+
+def synchronous() -> dict[str, str]:
+    """Return the settings with which a primary waits for its standby."""
+    (written,) = PAGE.snippets("text")
+    return {name: value.strip("'") for name, _, value in (line.partition(" = ") for line in written.body.splitlines())}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from databases import _account
-from ha.nodes import DATABASE, USER, Node, free_port, url
+from ha.nodes import DATABASE, USER, Node, free_port, synchronous, url
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 
@@ -95,7 +95,7 @@ def _start(pair: Pair, passwords: Path) -> None:
     with (primary.data / "pg_hba.conf").open("a") as rules:
         rules.write("host all,replication all 127.0.0.0/8 scram-sha-256\n")
     # The standby gets no such setting: once it is the primary, there is nobody left to confirm its commits.
-    primary.start(synchronous_standby_names="standby")
+    primary.start(**synchronous())
     source = f"host={primary.address} port={primary.port} user={USER} passfile={passwords} application_name=standby"
     copying = ("--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--no-manifest")
     primary.run("pg_basebackup", f"--dbname={source}", f"--pgdata={standby.data}", *copying)

@@ -1,6 +1,6 @@
 """Three PostgreSQL nodes under Patroni, which elects a primary through etcd; all on loopback addresses.
 
-The settings are those of docs/availability.md; only the times are shorter and the disks are not waited for.
+What docs/availability.md shows is in their settings; the times are shorter, and the disks are not waited for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.request import urlopen
 import pytest
 
 from databases import _account, _program
-from ha.nodes import DATABASE, SETTINGS, USER, Node, free_port, url
+from ha.nodes import DATABASE, PAGE, SETTINGS, USER, Node, free_port, url
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 FAST: Final = {"ttl": 10, "loop_wait": 1, "retry_timeout": 3}
@@ -170,7 +170,7 @@ def _configuration(node: Node, api: int, etcd: str) -> dict[str, Any]:
         "restapi": {"listen": place, "connect_address": place},
         "watchdog": {"mode": "off"},
         "bootstrap": {
-            "dcs": {**FAST, "synchronous_mode": True, "postgresql": {"parameters": SETTINGS, "use_slots": True}},
+            "dcs": {**FAST, **_documented(), "postgresql": {"parameters": SETTINGS}},
             "initdb": [{"encoding": "UTF8"}, "no-sync"],
             "pg_hba": rules,
         },
@@ -188,6 +188,13 @@ def _configuration(node: Node, api: int, etcd: str) -> dict[str, Any]:
             "basebackup": [{"checkpoint": "fast"}, "no-sync"],
         },
     }
+
+
+def _documented() -> dict[str, Any]:
+    """Return the dynamic configuration that the page shows."""
+    (written,) = PAGE.snippets("json")
+    shown: dict[str, Any] = json.loads(written.body)
+    return shown
 
 
 def _folder(path: Path, owner: dict[str, Any]) -> Path:
