@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any
 
@@ -196,3 +197,19 @@ def test_a_forked_child_writes_as_well(store: SqlStore) -> None:
     final = store.grant("g1")
     assert final is not None
     assert final.grant.version == 5
+
+
+def test_who_read_the_row_before_another_refresh_does_not_get_the_lease(store: SqlStore) -> None:
+    """R-09: a refresh that came between, and left its outcome open, has to be seen before the token is sent again."""
+    store.insert_grant(grant_row())
+    lease = timedelta(minutes=1)
+
+    def begun(attempt: str, sends: int) -> bool:
+        return store.begin_refresh("g1", version=1, attempt=attempt, at=NOW, lease=lease, sends=sends)
+
+    assert begun("another", 0)
+    assert store.end_refresh("g1", attempt="another", sent_at=NOW, sends=1)
+
+    assert not begun("late", 0)
+    assert begun("late", 1)
+    assert begun("late", 1)  # its own sends do not stand in its way

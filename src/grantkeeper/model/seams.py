@@ -111,13 +111,15 @@ class Store(Protocol):
         attempt: str,
         at: datetime,
         lease: timedelta,
+        sends: int = 0,
         expired: str = "",
         gone: str = "",
     ) -> bool:
-        """Take the lease of a row of this version and write down that its refresh token is sent: one UPDATE.
+        """Take the lease of a row of this version and these sends, and write down that its token is sent: one UPDATE.
 
-        False when somebody else holds it. The lease named `expired` is taken over if its time is up by the database's
-        clock, the one named `gone` in any case. `attempt` may begin again, before it sends once more.
+        False when somebody else holds it, or held it since the row was read. The lease named `expired` is taken over if
+        its time is up by the database's clock, the one named `gone` in any case. `attempt` may begin again, before it
+        sends once more.
         """
 
     def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:

@@ -61,9 +61,10 @@ def _begin_refresh(clock: ColumnElement[int]) -> Executable:
     """Return the one statement that decides who refreshes; `clock` is the database's time in microseconds."""
     over = (_GRANT.lease_owner == bindparam("expired")) & (_GRANT.lease_until <= clock)
     free = or_(_GRANT.lease_owner.is_(None), _GRANT.lease_owner.in_([bindparam("attempt"), bindparam("gone")]), over)
+    as_read = or_(_GRANT.sends == bindparam("expected_sends"), _GRANT.lease_owner == bindparam("attempt"))
     return (
         update(tables.grant)
-        .where(_GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version"), free)
+        .where(_GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version"), free, as_read)
         .values(
             lease_owner=bindparam("attempt"),
             lease_until=clock + bindparam("lease", type_=BigInteger),
@@ -277,17 +278,20 @@ class SqlStore:
         attempt: str,
         at: datetime,
         lease: timedelta,
+        sends: int = 0,
         expired: str = "",
         gone: str = "",
     ) -> bool:
-        """Take the lease of a row of this version and write down that its refresh token is sent: one UPDATE.
+        """Take the lease of a row of this version and these sends, and write down that its token is sent: one UPDATE.
 
-        False when somebody else holds it. The lease named `expired` is taken over if its time is up by the database's
-        clock, the one named `gone` in any case. `attempt` may begin again, before it sends once more.
+        False when somebody else holds it, or held it since the row was read. The lease named `expired` is taken over if
+        its time is up by the database's clock, the one named `gone` in any case. `attempt` may begin again, before it
+        sends once more.
         """
         values: dict[str, Any] = {
             "key": rows.searchable(grant_id),
             "expected_version": version,
+            "expected_sends": sends,
             "attempt": attempt,
             "at": rows.instant(at),
             "lease": lease // timedelta(microseconds=1),

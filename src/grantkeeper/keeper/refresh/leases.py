@@ -127,6 +127,7 @@ class Leases:
         done = self._store.begin_refresh(
             row.grant.id,
             version=row.grant.version,
+            sends=row.sends,
             attempt=attempt,
             at=asked_at,
             lease=self._length,
