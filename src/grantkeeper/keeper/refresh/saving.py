@@ -222,13 +222,20 @@ class Saving:
             # Another thread may have done the same meanwhile: the slot is then free, or somebody else's already.
             kept = self._kept.get(grant_id)
             ours = kept is not None and kept[0] is answered
-            if ours and slot is not None and self._journal is not None:
-                self._journal.drop(slot)
             if ours:
+                self._free(slot)
                 del self._kept[grant_id]
         holders.end(answered.attempt)
         if ours and error is not None:
             log.warning("the kept answer for grant %s is of no use any more: %s", grant_id, error)
+
+    def _free(self, slot: int | None) -> None:
+        """Free a slot of the journal; what cannot be erased is of no use to whoever reads it later."""
+        try:
+            if slot is not None and self._journal is not None:
+                self._journal.drop(slot)
+        except OSError as error:
+            log.warning("an answer that is saved could not be erased from the journal: %s", error)
 
 
 def judged(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
