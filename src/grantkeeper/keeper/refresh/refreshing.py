@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
-from ...errors import GrantkeeperError, NotFound, ProviderUnavailable
+from ...errors import GrantkeeperError, Misconfigured, NotFound, ProviderUnavailable
 from ...model import Grant, GrantRow, OAuthClient, Reason, Secret
 from ...oauth.token import TokenAnswer, TokenRefusal
 from ...renewal import Meaning, meaning
@@ -21,6 +21,9 @@ from .refusals import unusable
 from .saving import Saving
 
 log = logging.getLogger("grantkeeper")
+
+NoTokens: TypeAlias = TokenRefusal | ProviderUnavailable | Misconfigured
+"""What may come of a refresh instead of tokens; Misconfigured: it could not even be asked for."""
 
 CONFIRM_AFTER: Final = timedelta(seconds=2)
 """Between two refusals that together end a grant, when the first was vague (R-30): longer than a provider's replicas
@@ -101,46 +104,41 @@ class Refreshing:
 
     def _answered(
         self, row: GrantRow, client: OAuthClient, token: Secret, attempt: str
-    ) -> Answered | tuple[TokenRefusal | ProviderUnavailable, bool]:
-        """Send, once more where that is due; return the answer, or what came instead and whether all is known of it."""
-        unknown = False
-        for last in (False, True):
+    ) -> Answered | tuple[NoTokens, bool]:
+        """Send; return the answer, or what came instead and whether the token may be used up.
+
+        It is sent again after a vague refusal, which only a second one confirms (R-30); and at once, once, when the
+        outcome is unknown where the provider replaces refresh tokens (R-13, R-16): some give the same answer again for
+        a while, and a request that was lost on its way there has used nothing up.
+        """
+        unknown, vague = False, 0
+        while True:
             asked_at = self._now()
             answer = self._sent(client, token)
             if isinstance(answer, TokenAnswer):
                 return Answered(row=row, client=client, sent=token, answer=answer, asked_at=asked_at, attempt=attempt)
-            refusal, unknown = answer, unknown or _may_be_used_up(client, answer)
-            wait = None if last else self._until_next(row, client, answer)
-            if wait is None or not self._again(row, attempt, wait, unknown=unknown):
-                break
-        return refusal, unknown
+            first = not unknown and not vague
+            unknown = unknown or _may_be_used_up(client, answer)
+            vague += _is_vague(client, answer)
+            if vague == 1 and _is_vague(client, answer):
+                wait = CONFIRM_AFTER
+            elif first and row.sends == 0 and _is_lost(client, answer):
+                wait = timedelta()
+            else:
+                return answer, unknown
+            if not self._again(row, attempt, wait, unknown=unknown):
+                return answer, unknown
 
     def _again(self, row: GrantRow, attempt: str, wait: timedelta, *, unknown: bool) -> bool:
         """Wait, and take the lease anew; False when the row is not as it was."""
         self._pause(wait)
         return self._leases.again(row, attempt, unknown=unknown)
 
-    def _sent(self, client: OAuthClient, token: Secret) -> TokenAnswer | TokenRefusal | ProviderUnavailable:
+    def _sent(self, client: OAuthClient, token: Secret) -> TokenAnswer | NoTokens:
         try:
             return self._authority.refresh(client, token)
-        except ProviderUnavailable as error:
+        except (ProviderUnavailable, Misconfigured) as error:
             return error
-
-    def _until_next(
-        self, row: GrantRow, client: OAuthClient, answer: TokenRefusal | ProviderUnavailable
-    ) -> timedelta | None:
-        """Return how long to wait before the same token is sent once more; None when it is not.
-
-        A vague refusal is confirmed. An unknown outcome is resolved at once, once (R-13, R-16), where the provider
-        replaces refresh tokens: some give the same answer again for a while, and a request that was lost on its way
-        there has used nothing up.
-        """
-        if isinstance(answer, TokenRefusal):
-            meant = meaning(answer, client.provider.deaths)
-            if meant.kind == "dead":
-                return None if meant.certain else CONFIRM_AFTER
-        lost = _may_be_used_up(client, answer) and client.provider.rotation != "none" and row.sends == 0
-        return timedelta() if lost and answer.retry_after is None else None
 
     def _saved(self, answered: Answered) -> tuple[Grant, Secret]:
         """Save first, then judge (R-12)."""
@@ -162,10 +160,14 @@ class Refreshing:
         row: GrantRow,
         client: OAuthClient,
         attempt: str,
-        answer: TokenRefusal | ProviderUnavailable,
+        answer: NoTokens,
         unknown: bool,
     ) -> GrantkeeperError:
         """End an attempt that brought no tokens; returns what to raise."""
+        if isinstance(answer, Misconfigured):
+            self._leases.give_back(row, attempt, unknown=unknown)
+            self._judging.unsent(client)
+            return answer
         if isinstance(answer, ProviderUnavailable):
             self._leases.give_back(row, attempt, unknown=unknown)
             self._judging.note_trouble(client, row.grant.id, None, answer.retry_after)
@@ -198,8 +200,24 @@ class Refreshing:
             holders.end(attempt)
 
 
-def _may_be_used_up(client: OAuthClient, answer: TokenRefusal | ProviderUnavailable) -> bool:
+def _may_be_used_up(client: OAuthClient, answer: NoTokens) -> bool:
     """Tell whether the refresh token that was sent may have been replaced by one that we did not get (R-11)."""
     if isinstance(answer, ProviderUnavailable):
         return answer.sent
+    if isinstance(answer, Misconfigured):
+        return False
     return meaning(answer, client.provider.deaths).used_up == "unknown"
+
+
+def _is_lost(client: OAuthClient, answer: NoTokens) -> bool:
+    """Tell whether a new refresh token may have been in an answer that we did not get, and nobody asked us to wait."""
+    waits = isinstance(answer, Misconfigured) or answer.retry_after is not None
+    return client.provider.rotation != "none" and not waits and _may_be_used_up(client, answer)
+
+
+def _is_vague(client: OAuthClient, answer: NoTokens) -> bool:
+    """Tell whether the provider says that the grant is over, in words that need a second refusal."""
+    if not isinstance(answer, TokenRefusal):
+        return False
+    meant = meaning(answer, client.provider.deaths)
+    return meant.kind == "dead" and not meant.certain
