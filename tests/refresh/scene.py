@@ -104,29 +104,35 @@ class Pauses:
 
     def __init__(self, advance: Callable[[timedelta], None]) -> None:
         self._advance = advance
-        self._turn = threading.Semaphore(0)
+        self._go_on = threading.Semaphore(0)
+        self._waits = threading.Semaphore(0)
         self._over = False
-        self.waiting = threading.Semaphore(0)
+        self._saving: threading.Thread | None = None
 
     def __call__(self, duration: timedelta) -> None:
         """Wait."""
         if threading.current_thread().name == "grantkeeper-saving" and not self._over:
-            self.waiting.release()
-            self._turn.acquire()
+            self._saving = threading.current_thread()
+            self._waits.release()
+            self._go_on.acquire()
         self._advance(duration)
 
-    def turn(self) -> None:
-        """Let the thread that saves try once, and return when it is done."""
-        assert self.waiting.acquire(timeout=10)
-        self._turn.release()
+    def turn(self) -> bool:
+        """Let the thread that saves try once; returns whether it still has something to do."""
+        assert self._waits.acquire(timeout=5)
+        self._go_on.release()
+        while not self._waits.acquire(timeout=0.02):
+            if self._saving is not None and not self._saving.is_alive():
+                return False
+        self._waits.release()
+        return True
 
     def end(self) -> None:
         """Let it go."""
         self._over = True
-        self._turn.release()
-        for thread in threading.enumerate():
-            if thread.name == "grantkeeper-saving":
-                thread.join(10)
+        self._go_on.release(100)
+        if self._saving is not None:
+            self._saving.join(2)
 
 
 class Scene:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
-from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, NotFound
+from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, Misconfigured, NotFound
 from ...journal import Entry, Journal, Leftover
 from ...model import GrantRow, OAuthClient, Store
 from ..vault import Vault
@@ -128,9 +128,11 @@ class Recovery:
         row = self._store.grant(found.grant_id)
         if row is None:
             raise NotFound(f"There is no grant {found.grant_id!r} any more.")
-        client = self._clients.get(row.grant.client)
         token = self._vault.open_tokens(row).refresh_token if row.generation == found.generation else None
-        if client is None or token is None:
+        if token is None:
             raise Conflict(f"Grant {row.grant.id} has other tokens by now.")
+        client = self._clients.get(row.grant.client)
+        if client is None:  # another application's, perhaps, that shares the folder: it is kept
+            raise Misconfigured(f"The OAuth client {row.grant.client!r} is not configured.")
         self._saving.settle_left(answered_of(found, self._vault, row=row, client=client, sent=token))
         log.warning("grant %s: an answer that was only in the journal is saved", row.grant.id)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from ...errors import Conflict, DatabaseUnavailable, InvalidInput, ProviderUnavailable
+from ...errors import Conflict, DatabaseUnavailable, InvalidInput, Misconfigured, ProviderUnavailable
 from ...model import AccessToken, Grant, GrantRow, Secret, Store
 from ...renewal import due
 from ..refresh.leases import LEASE, STEAL_AFTER, Watch
@@ -188,7 +188,14 @@ class TokenKeeping:
         """Refresh; when somebody else saved new tokens meanwhile, theirs serve as well."""
         watch, generation, losses = Watch(), None, 0
         while losses < SAVE_ATTEMPTS and watch.waited < WAIT_FOR_LEASE:
-            self._flush(grant_id)
+            try:
+                self._flush(grant_id)
+            except (DatabaseUnavailable, Misconfigured):
+                # It can be read and not be written: the row is older than what is in memory.
+                found = None if min_ttl is None else self._memory.alive(grant_id, min_ttl)
+                if found is None:
+                    raise
+                return found
             row = self._active_row(grant_id)
             found = self._renewed_by_others(row, min_ttl, generation)
             if found is not None:
