@@ -213,10 +213,12 @@ def obey(worker: Worker, order: Order, speech: Speech) -> None:
 
 def fork(orders: list[Order], speech: Speech) -> None:
     """Let a child do the orders, and say how it ended: its exit code, or minus the signal that killed it."""
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
+            os.read(told, 1)  # its name is said first
             worker = Worker(speech)
             for order in orders:
                 obey(worker, order, speech)
@@ -227,6 +229,9 @@ def fork(orders: list[Order], speech: Speech) -> None:
         finally:
             os._exit(code)
     speech.say({"forked": child})
+    os.write(tell, b".")
+    os.close(told)
+    os.close(tell)
     speech.say({"ended": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})
 
 
