@@ -74,8 +74,9 @@ class Saving:
             self._journal = None
 
     def save(self, answered: Answered) -> Grant:
-        """Save an answer and return the grant as it is now; or keep it, and return the grant as it will be.
+        """Save an answer and return the grant as it is now; or keep it, and return the grant as it would be.
 
+        The version is the database's in any case: another's next state must not be taken for what is kept.
         Raises Conflict when the row was given other tokens meanwhile, ConsentRequired when it was ended, NotFound.
         """
         try:
@@ -85,7 +86,7 @@ class Saving:
                 "grant %s was refreshed, but the database does not take it yet: %s", answered.row.grant.id, error
             )
             self._keep(answered)
-            return self._changed(answered.row, answered).grant
+            return replace(self._changed(answered.row, answered).grant, version=answered.row.grant.version)
         except BaseException:
             holders.end(answered.attempt)
             raise
