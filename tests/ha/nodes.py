@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import signal
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from docs.pages import page
 PAGE = page(Path("docs/availability.md"))
 USER = "grantkeeper"
 DATABASE = "grants"
+DIES_WITHIN = 10.0
+"""Seconds from SIGKILL to the end of a process, which the kernel still has to take apart."""
 
 # What servers that are thrown away may do without: surviving a power cut. Commits wait for the standby all the same.
 SETTINGS = {
@@ -85,17 +88,27 @@ class Node:
             return cursor.fetchall() if cursor.description else []
 
     def kill(self) -> None:
-        """Let it die as a machine does: every process at once, nothing said, nothing written."""
+        """Let it die as a machine does: every process at once, nothing said, nothing written. It may be dead before."""
         self._signal(signal.SIGSTOP)  # so that no process of it notices that another one died
-        self._signal(signal.SIGKILL)
+        with ExitStack() as open_now:
+            dying = []
+            for pid in self._processes():
+                with suppress(ProcessLookupError):
+                    dying.append(os.pidfd_open(pid))
+                    open_now.callback(os.close, dying[-1])
+            self._signal(signal.SIGKILL)
+            for each in dying:
+                select.select([each], [], [], DIES_WITHIN)
+        self._tidy()
 
-    def erase(self) -> None:
-        """Kill it and free what a killed server leaves behind outside of its folder."""
-        self.kill()
+    def _tidy(self) -> None:
+        """Remove what a new start would stumble over where nobody buries the dead, and memory outside of its folder."""
+        lock = self.data / "postmaster.pid"
         with suppress(FileNotFoundError, IndexError):
             # The seventh line is the key and the id of its System V memory. Source: PostgreSQL 15, utils/pidfile.h.
-            memory = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+            memory = lock.read_text().splitlines()[6].split()[1]
             subprocess.run(["ipcrm", "--shmem-id", memory], check=False, capture_output=True)
+        lock.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Stop it in the middle of what it does: connections stay open, and nothing answers."""

@@ -52,7 +52,7 @@ class FrozenPair(Pair):
 
 @contextmanager
 def running_pair(kind: type[AnyPair]) -> Iterator[AnyPair]:
-    """Start both, with an empty database; erase them at the end, whatever state they are in."""
+    """Start both, with an empty database; kill them at the end, whatever state they are in."""
     account = _account()
     with tempfile.TemporaryDirectory(prefix="gk-ha-", ignore_cleanup_errors=True) as name:
         top, password, port = Path(name), secrets.token_hex(16), free_port(ADDRESSES)
@@ -70,7 +70,7 @@ def running_pair(kind: type[AnyPair]) -> Iterator[AnyPair]:
             yield pair
         finally:
             for node in nodes:
-                node.erase()
+                node.kill()
 
 
 def _prepare(path: Path, node: Node) -> None:

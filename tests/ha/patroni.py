@@ -150,7 +150,7 @@ def _member(node: Node, api: int, etcd: str, owner: dict[str, Any]) -> Iterator[
         with _process(["patroni", str(configuration)], folder, owner) as patroni:
             yield Member(name=_name(node), node=node, patroni=patroni)
     finally:
-        node.erase()
+        node.kill()
 
 
 def _name(node: Node) -> str:
