@@ -106,8 +106,15 @@ def check(place: Site, point: str, rotation: str, asked: Reply, row: Reply, late
 
 
 @pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("rotation", ROTATIONS)
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("kind", "rotation"),
+    [
+        *(("sqlite", rotation) for rotation in ROTATIONS),
+        ("postgresql", "strict"),
+        pytest.param("postgresql", "grace", marks=pytest.mark.slow),
+        pytest.param("postgresql", "none", marks=pytest.mark.slow),
+    ],
+)
 def test_the_next_process_recovers_what_can_be(
     rotation: RotationKind, point: str, nursery: Worker, place: Site
 ) -> None:
