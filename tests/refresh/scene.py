@@ -170,9 +170,13 @@ class Scene:
 
     def keeper(self, **changes: Any) -> Keeper:
         """Open a keeper; without changes over the scene's own parts and without a journal."""
-        clients = changes.pop("clients", [self.client])
-        parts: dict[str, Any] = {"store": self.store, "transport": self.wire, "pause": self.pauses} | changes
-        return self._stack.enter_context(Keeper(sealer=RING, clients=clients, now=self.clock.now, **parts))
+        usual: dict[str, Any] = {
+            "clients": [self.client],
+            "transport": self.wire,
+            "now": self.clock.now,
+            "pause": self.pauses,
+        }
+        return self._stack.enter_context(Keeper(sealer=RING, **({"store": self.store} | usual | changes)))
 
     def journal(self) -> Journal:
         """Return one more journal in the one state folder."""
