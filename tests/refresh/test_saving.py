@@ -22,7 +22,7 @@ from grantkeeper import (
     Reason,
     Secret,
 )
-from grantkeeper.errors import GrantkeeperError
+from grantkeeper.errors import GrantkeeperError, SealBroken
 from grantkeeper.journal import SLOT, Journal
 from grantkeeper.keeper.refresh import holders
 from grantkeeper.keeper.refresh.leases import LEASE, STEAL_AFTER
@@ -484,3 +484,66 @@ def alter_first_entry(scene: Scene, change: Callable[[dict[str, Any]], dict[str,
     payload = json.dumps(change(json.loads(raw[8 : 8 + length]))).encode()
     path.write_bytes(raw[:4] + len(payload).to_bytes(4, "big") + payload.ljust(SLOT - 8, b"\0") + raw[SLOT:])
     return path
+
+
+def test_a_successor_that_died_does_not_take_the_newer_token_with_it(scene: Scene) -> None:
+    """R-03, R-14: it stole the lease and was killed on its host; its lease is waited for, and then it is over."""
+    grant = scene.grant()
+    scene.wire.after.append(lambda: stolen(scene, grant, "another.1.2.3"))
+    keeper = scene.keeper()
+    token = keeper.token(grant)
+
+    assert scene.row(grant).generation == 2
+    assert scene.open_ends(grant)[:2] == ("", True)
+    assert keeper.token(grant).value == token.value
+    assert keeper.refresh(grant).value
+    assert scene.sent() == [1, 2]
+
+
+def test_one_answer_that_cannot_be_saved_holds_up_no_other(scene: Scene) -> None:
+    """R-52: its row was altered; the others are saved, by the thread in the background and at the end."""
+    broken, fine = scene.grant("ada"), scene.grant("bob")
+    keeper = scene.keeper(journal=scene.journal())
+    goes_away(scene, reads=True)
+    keeper.token(broken)
+    comes_back(scene)
+    goes_away(scene, reads=True)
+    keeper.token(fine)
+    save = scene.store.save_tokens
+
+    def altered(row: GrantRow, **rest: Any) -> None:
+        if row.grant.id == broken:
+            raise SealBroken("A row of the database was altered.")
+        save(row, **rest)
+
+    scene.store.save_tokens = altered  # type: ignore[method-assign]
+    comes_back(scene)
+
+    assert scene.pauses.turn()
+    assert scene.row(fine).generation == 2
+    assert kept(scene) == 1
+    scene.store.save_tokens = save  # type: ignore[method-assign]
+
+
+def test_a_row_that_changes_all_the_time_costs_no_answer(scene: Scene) -> None:
+    """R-14: others write beside the tokens faster than we save: it is kept, and saved when they pause."""
+    grant = scene.grant()
+    keeper = scene.keeper(journal=scene.journal())
+    save = scene.store.save_tokens
+
+    def overtaken(row: GrantRow, **rest: Any) -> None:
+        now = scene.row(grant)
+        touched = replace(now, grant=replace(now.grant, version=now.grant.version + 1))
+        with closing(scene.database()) as store:
+            store.save_grant(touched, expected_version=now.grant.version)
+        save(row, **rest)
+
+    scene.store.save_tokens = overtaken  # type: ignore[method-assign]
+    token = keeper.token(grant)
+    assert kept(scene) == 1
+    scene.store.save_tokens = save  # type: ignore[method-assign]
+    saved_in_the_background(scene)
+
+    assert scene.row(grant).generation == 2
+    assert keeper.token(grant).value == token.value
+    assert scene.sent() == [1]

@@ -104,8 +104,10 @@ class Saving:
         for kept in list(self._kept.values()):
             try:
                 self._settle(*kept)
-            except GrantkeeperError:
+            except _AWAY:
                 return False
+            except GrantkeeperError:
+                continue  # this row is in trouble, not the others'
         return not self._kept
 
     def settle_left(self, answered: Answered) -> Grant:
@@ -123,9 +125,9 @@ class Saving:
 
     def _saved(self, answered: Answered) -> Grant:
         """Save under the lease; when it was lost, on top of whatever still has the tokens that this came from."""
-        row, attempt, waited = answered.row, answered.attempt, timedelta()
-        losses = 0
-        while losses < SAVE_ATTEMPTS and waited < WAIT_FOR_SUCCESSOR:
+        row, waited = answered.row, timedelta()
+        attempt: str | None = answered.attempt
+        for _ in range(SAVE_ATTEMPTS):
             changed = self._changed(row, answered)
             late = attempt != answered.attempt
             if late:
@@ -134,18 +136,19 @@ class Saving:
             try:
                 self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
             except Conflict:
-                losses += 1
+                row = self._as_it_is(answered)
             else:
                 if answered.answer.refresh_token is not None:
                     self._rotated()
                 return changed.grant
-            row = self._as_it_is(answered)
-            attempt = row.lease if row.lease == answered.attempt else ""
             while row.lease not in ("", answered.attempt) and waited < WAIT_FOR_SUCCESSOR:
                 self._pause(_LOOK)
                 waited += _LOOK
                 row = self._as_it_is(answered)
-        raise Conflict(f"Grant {row.grant.id} changes faster than it can be saved.")
+            # A successor that never ends was killed: nobody holds the lease, whatever the row says.
+            attempt = None if row.lease not in ("", answered.attempt) else row.lease
+        # No Conflict: the answer is still the newest, so that it is kept and saved later.
+        raise DatabaseUnavailable(f"Grant {row.grant.id} changes faster than it can be saved.")
 
     def _changed(self, row: GrantRow, answered: Answered) -> GrantRow:
         """Return the row with the answer in it, sealed under the next generation."""
