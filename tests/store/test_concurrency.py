@@ -95,6 +95,25 @@ def test_no_save_is_lost(store: SqlStore, database_url: str) -> None:
     assert final.grant.version == 1 + PROCESSES * ROUNDS
 
 
+def _increment_often(url: str) -> int:
+    with closing(SqlStore(url)) as store:
+        return sum(incremented(store) for _ in range(100))
+
+
+@pytest.mark.slow
+def test_eight_processes_write_without_an_error(store: SqlStore, database_url: str) -> None:
+    """R-06: nobody is told that the database is locked, every save is there, and the file is whole."""
+    store.insert_grant(grant_row())
+    with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as processes:
+        assert sum(processes.map(_increment_often, [database_url] * 8)) == 800
+    final = store.grant("g1")
+    assert final is not None
+    assert final.grant.version == 801
+    if database_url.startswith("sqlite"):
+        with store._engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
 def test_readers_see_whole_rows_while_writers_write(store: SqlStore) -> None:
     """A read never mixes two versions, and never fails because somebody writes."""
     store.insert_grant(grant_row())
@@ -161,11 +180,11 @@ def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
     """R-67: the child neither uses nor closes what it inherited; the parent's connections go on working."""
     store.insert_grant(grant_row())
     assert store.grant("g1") == grant_row()
-    pooled, kept = driver_connection(store), store._grant_reader._kept[0].driver_connection
+    pooled, kept = driver_connection(store), store._kept._kept[0].driver_connection
     assert kept is not None
 
     def use() -> bool:
-        others = driver_connection(store) is not pooled and not store._grant_reader._kept
+        others = driver_connection(store) is not pooled and not store._kept._kept
         found = store.grant("g1") == grant_row() and store.grants() == [grant_row()]
         store.close()
         return others and found

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy
 
 from databases import PostgresServer
-from grantkeeper.errors import DatabaseUnavailable
+from grantkeeper.errors import Conflict, DatabaseUnavailable
 from grantkeeper.store import SqlStore
 from grantkeeper.store.engine import engine_for
 from grantkeeper.store.engine.postgresql import Bounded
@@ -66,21 +66,25 @@ def test_a_commit_that_is_never_answered_is_looked_up(far: Far) -> None:
 
 
 def test_a_change_that_waits_for_a_lock_is_given_up(far: Far) -> None:
-    """R-42: somebody else's transaction does not hold up ours for ever; afterwards all is well."""
+    """R-42: somebody else's transaction does not hold up ours for ever; afterwards all is well.
+
+    PostgreSQL may come to the change that nobody waits for any more, once it can: then it is there already.
+    """
     row = grant_row(id="lock", subject="lock")
     far.near.insert_grant(row)
     with locked(far, "lock"), in_time(), pytest.raises(DatabaseUnavailable):
         far.store.save_grant(saved(row), expected_version=1)
-    far.store.save_grant(saved(row), expected_version=1)
+    with suppress(Conflict):
+        far.store.save_grant(saved(row), expected_version=1)
     assert far.near.grant("lock") == saved(row)
 
 
 def test_the_time_is_for_each_call_and_not_for_a_connection(far: Far) -> None:
     """A connection that lives longer than a call may last goes on."""
-    with closing(far.opened(call_seconds=0.2)) as store, store._engine.connect() as connection:
+    with closing(far.opened(call_seconds=1)) as store, store._engine.connect() as connection:
         for _ in range(3):
             connection.exec_driver_sql("SELECT 1")
-            threading.Event().wait(0.1)
+            threading.Event().wait(0.4)
 
 
 @pytest.fixture

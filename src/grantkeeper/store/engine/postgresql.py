@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg import waiting
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError
 
@@ -47,12 +48,15 @@ class Bounded(psycopg.Connection[tuple[Any, ...]]):
     def wait(self, gen: Generator[Any, Any, _Result], interval: float = _LOOK_SECONDS, *_more: Any) -> _Result:
         """Wait for the server as psycopg does, for `call_seconds` at most.
 
+        Not through psycopg's own method: that one asks the server to cancel when Ctrl-C comes, and a cold read waits
+        for each detour. Whatever ends the wait, the connection is not used again.
+
         Raises:
             Unanswered: they are over.
         """
         try:
-            return super().wait(_until(monotonic() + self.call_seconds, gen), min(interval, self.call_seconds))
-        except Unanswered:
+            return waiting.wait(_until(monotonic() + self.call_seconds, gen), self.pgconn.socket, interval)
+        except (Unanswered, KeyboardInterrupt, SystemExit):
             self.pgconn.finish()
             raise
 
