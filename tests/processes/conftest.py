@@ -10,8 +10,8 @@ import pytest
 from databases import PostgresServer, fresh_database
 from grantkeeper.emulator import Clock, Emulator, serve
 from grantkeeper.emulator.oauth.faults import RotationKind
+from pgbouncer import PgBouncer, running_pgbouncer
 from processes.fleet import Worker, workers
-from processes.pgbouncer import PgBouncer, running_pgbouncer
 from processes.site import Site
 
 PROCESSES = 8

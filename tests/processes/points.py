@@ -5,14 +5,16 @@ When it reaches the point that the wire is armed with, the process kills itself,
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import event
+import psycopg
 
 from grantkeeper.errors import Conflict, DatabaseUnavailable
 from grantkeeper.http import HttpTransport
@@ -49,7 +51,7 @@ def _die() -> None:
 
 
 class StoreWithPoints(SqlStore):
-    """A store with points around the three writes of a refresh, and inside of their transactions.
+    """A store with points around the writes of a refresh.
 
     Armed with `journal kept`, every save says that the database is away, and the second one, which comes after the
     answer was put aside, kills. `refused` is called when a save is refused because the row is not what it was.
@@ -61,8 +63,6 @@ class StoreWithPoints(SqlStore):
         self._saves = 0
         self._refused = False
         self.refused: Callable[[], object] = lambda: None
-        event.listen(self._engine, "before_cursor_execute", self._before_statement)
-        event.listen(self._engine, "after_cursor_execute", self._after_statement)
 
     def begin_refresh(self, grant_id: str, **rest: Any) -> bool:
         """Take the lease, between two points."""
@@ -86,12 +86,6 @@ class StoreWithPoints(SqlStore):
             self.refused()
             raise
 
-    def _before_statement(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        self._wire.reach(f"{_write(statement)} statement not executed")
-
-    def _after_statement(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        self._wire.reach(f"{_write(statement)} not committed")
-
 
 class _Between:
     """Two points, before and after a block that ended well."""
@@ -107,11 +101,48 @@ class _Between:
             self._wire.reach(f"after {self._name}")
 
 
-def _write(statement: str) -> str:
-    """Return which of our writes a statement is, or ""."""
-    if not statement.startswith("UPDATE grantkeeper_grant"):
-        return ""
-    return "save" if "sealed=" in statement else "lease"
+def watch_drivers(wire: Tripwire) -> None:
+    """Put points around the statements of a refresh, in the drivers: whatever way they take there, they pass here."""
+
+    class Cursor(sqlite3.Cursor):
+        """SQLite's, with points."""
+
+        def execute(self, sql: str, *rest: Any) -> Self:
+            with _Statement(wire, sql):
+                return super().execute(sql, *rest)
+
+    class Connection(sqlite3.Connection):
+        """SQLite's, whose cursors have points."""
+
+        def cursor(self, factory: Any = Cursor) -> Any:
+            return super().cursor(factory)
+
+    connect, execute = sqlite3.connect, psycopg.Cursor.execute
+
+    def watched(cursor: Any, query: Any, *rest: Any, **named: Any) -> Any:
+        with _Statement(wire, query):
+            return execute(cursor, query, *rest, **named)
+
+    # Set by name: to a type checker these are no variables.
+    setattr(sqlite3, "connect", functools.partial(connect, factory=Connection))  # noqa: B010
+    setattr(psycopg.Cursor, "execute", watched)  # noqa: B010
+
+
+class _Statement:
+    """Two points, before and after one of our UPDATEs; none for other statements."""
+
+    def __init__(self, wire: Tripwire, text: object) -> None:
+        self._wire = wire
+        update = isinstance(text, str) and text.startswith("UPDATE grantkeeper_grant")
+        self._name = ("save" if "sealed=" in str(text) else "lease") if update else ""
+
+    def __enter__(self) -> None:
+        if self._name:
+            self._wire.reach(f"{self._name} statement not executed")
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is None and self._name:
+            self._wire.reach(f"{self._name} statement executed")
 
 
 class SealerWithPoints:

@@ -27,7 +27,7 @@ from grantkeeper.keeper import Keeper
 from grantkeeper.model import OAuthClient, Secret
 from grantkeeper.providers import google
 from grantkeeper.seal import KeyRing
-from processes.points import SealerWithPoints, StoreWithPoints, TransportWithPoints, Tripwire
+from processes.points import SealerWithPoints, StoreWithPoints, TransportWithPoints, Tripwire, watch_drivers
 
 Order = dict[str, Any]
 Reply = dict[str, Any]
@@ -106,9 +106,9 @@ class Speech:
 class Worker:
     """The orders, one method each."""
 
-    def __init__(self, speech: Speech) -> None:
+    def __init__(self, speech: Speech, wire: Tripwire) -> None:
         self._speech = speech
-        self._wire = Tripwire()
+        self._wire = wire
 
     def open(self, order: Order) -> Reply:
         """Make a keeper. `lease_clock`: whose clock counts for leases, the database's or this process's moved one."""
@@ -211,7 +211,7 @@ def obey(worker: Worker, order: Order, speech: Speech) -> None:
     speech.say(done(order))
 
 
-def fork(orders: list[Order], speech: Speech) -> None:
+def fork(orders: list[Order], speech: Speech, wire: Tripwire) -> None:
     """Let a child do the orders, and say how it ended: its exit code, or minus the signal that killed it."""
     told, tell = os.pipe()
     child = os.fork()
@@ -219,7 +219,7 @@ def fork(orders: list[Order], speech: Speech) -> None:
         code = 1
         try:
             os.read(told, 1)  # its name is said first
-            worker = Worker(speech)
+            worker = Worker(speech, wire)
             for order in orders:
                 obey(worker, order, speech)
             code = 0
@@ -237,13 +237,14 @@ def fork(orders: list[Order], speech: Speech) -> None:
 
 def main() -> None:
     """Do every order that comes in, until there are no more."""
-    speech = Speech()
-    worker = Worker(speech)
+    speech, wire = Speech(), Tripwire()
+    watch_drivers(wire)
+    worker = Worker(speech, wire)
     for line in sys.stdin:
         order = json.loads(line)
         speech.number = order["number"]
         if order["do"] == "fork":
-            fork(order["orders"], speech)
+            fork(order["orders"], speech, wire)
         else:
             obey(worker, order, speech)
 
