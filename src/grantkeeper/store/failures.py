@@ -12,6 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, SealBroken
 
+UNANSWERED: Final = "Unanswered"
+"""The name of our own error for a call that took too long, see `engine.postgresql`."""
+
 RUN_INIT: Final = "Run `grantkeeper init`."
 
 _CORRECT: Final = "Correct the database URL, or the user's rights."
@@ -66,7 +69,7 @@ _PASSING: Final = {
     "57P01": _ENDING,
     "57P02": _ENDING,
     "57P03": _ENDING,
-    "Unanswered": "did not answer in time",
+    UNANSWERED: "did not answer in time",
     "SQLITE_BUSY": _LOCKED,
     "SQLITE_LOCKED": _LOCKED,
     "SQLITE_FULL": _FULL,
@@ -104,7 +107,7 @@ DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 _LOST: Final = frozenset(
     {
-        *("unreachable", "Unanswered", "57P01", "57P02", "08000", "08003", "08006", "08P01", "40003"),
+        *("unreachable", UNANSWERED, "57P01", "57P02", "08000", "08003", "08006", "08P01", "40003"),
         *("MySQL 1053", "MySQL 1927"),
         "SQLITE_IOERR",  # of a COMMIT: the journal was deleted, which is the commit, and making that last failed
     }
@@ -197,7 +200,12 @@ def is_lost(error: DBAPIError) -> bool:
 
     Whatever was not committed before is undone by the server.
     """
-    return error.connection_invalidated or error_code(_cause(error)) in _LOST
+    return error.connection_invalidated or is_silence(_cause(error))
+
+
+def is_silence(error: BaseException) -> bool:
+    """Tell of a driver's error whether it leaves open what became of the call."""
+    return error_code(error) in _LOST
 
 
 def _mysql_code(error: BaseException) -> str:

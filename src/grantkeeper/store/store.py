@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
     bindparam,
     delete,
     func,
@@ -32,9 +33,14 @@ from ..model import FlowRow, GrantRow, GrantStatus, Installation
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
+from .engine.kept import Kept
 from .engine.reader import Reader
+from .engine.updating import Statement, Updater
 from .engine.writing import Landed, Work, Writer
-from .failures import translated_errors
+from .failures import UNANSWERED, error_code, is_silence, translated, translated_errors
+
+_DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
+"""Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""
 
 _GRANT: Final = tables.grant.columns
 _FLOW: Final = tables.flow.columns
@@ -57,7 +63,7 @@ _END_REFRESH: Final = update(tables.grant).where(
 )
 
 
-def _begin_refresh(clock: ColumnElement[int]) -> Executable:
+def _begin_refresh(clock: ColumnElement[int]) -> Update:
     """Return the one statement that decides who refreshes; `clock` is the database's time in microseconds."""
     over = (_GRANT.lease_owner == bindparam("expired")) & (_GRANT.lease_until <= clock)
     free = or_(_GRANT.lease_owner.is_(None), _GRANT.lease_owner.in_([bindparam("attempt"), bindparam("gone")]), over)
@@ -116,7 +122,10 @@ class SqlStore:
         self._writing = self._engine.execution_options(writing=True)
         self._where = place(self._engine.url)
         self._writer = Writer(self._engine, self._where, pause=pause)
-        self._grant_reader = Reader(self._engine, _GRANT_BY_ID)
+        self._kept = Kept(self._engine)
+        self._grant_reader = Reader(self._engine, _GRANT_BY_ID, self._kept)
+        self._updater = Updater(self._engine, self._kept)
+        self._statements: dict[tuple[int, tuple[str, ...]], Statement] = {}
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._checked = False
         self._now = now
@@ -145,7 +154,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Close pooled connections."""
-        self._grant_reader.close()
+        self._kept.close()
         self._engine.dispose()
 
     def installation(self) -> str:
@@ -228,7 +237,7 @@ class SqlStore:
             found = self._grant_reader.first(key)
         except (self._driver_error, SQLAlchemyError):
             # The kept connections may be gone; the plain way reads again, and says what is wrong if it still is.
-            self._grant_reader.drop()
+            self._kept.drop()
             again = self._read(_GRANT_BY_ID, {"key": key})
             found = again[0] if again else None
         return None if found is None else rows.grant_row(found)
@@ -301,14 +310,14 @@ class SqlStore:
         if self._now is not None:
             values["clock"] = rows.instant(self._now())
         # Made twice it tells the same: who holds the lease is read under the row's lock. One send too many is counted.
-        return self._change(self._begin_refresh, values) == 1
+        return self._update(self._begin_refresh, values) == 1
 
     def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
         """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
         left = {"sent_at": None if sent_at is None else rows.instant(sent_at), "sends": sends}
         key, after = rows.searchable(grant_id), {"lease_owner": None, "lease_until": None, **left}
         landed = _holds(tables.grant, {"id": key, **after})
-        return self._change(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
+        return self._update(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
 
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
@@ -327,14 +336,14 @@ class SqlStore:
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.sent_at).limit(limit)
         return [rows.grant_row(columns) for columns in self._read(statement)]
 
-    def _save(self, statement: Executable, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
+    def _save(self, statement: Update, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
         if row.grant.version != expected_version + 1:
             raise InvalidInput("The version of a saved grant must be one more than the expected one.")
         values = rows.grant_values(row)
         guards = {"key": values["id"], "expected_version": expected_version}
         given = {name: value for name, value in values.items() if name != "id"}
         # Not looked at is what stands beside: the next refresh may have begun since.
-        saved = self._change(statement, {**guards, **given, **beside}, _holds(tables.grant, values))
+        saved = self._update(statement, {**guards, **given, **beside}, _holds(tables.grant, values))
         if saved != 1:
             raise Conflict("Somebody saved this grant first.", advice="Read it again.")
 
@@ -358,6 +367,34 @@ class SqlStore:
         """Execute one statement in a transaction; returns how many rows it changed."""
         return self._written(lambda connection: connection.execute(statement, values).rowcount, landed)
 
+    def _update(self, statement: Update, values: dict[str, Any], landed: Landed | None = None) -> int:
+        """Execute an UPDATE of the refresh; returns how many rows it changed.
+
+        The short way first. When that fails, what it did is looked up and the rest done the long way, which knows what
+        may be tried again and says what is wrong.
+        """
+        if not self._checked:
+            self.check()
+        doubt = False
+        if self._engine.dialect.name in _DIRECTLY and not self._writer.damaged:
+            try:
+                return self._updater.rows(self._compiled(statement, tuple(values)), values)
+            except (self._driver_error, SQLAlchemyError) as error:
+                self._kept.drop()
+                doubt = is_silence(error)
+                if error_code(error) == UNANSWERED:  # another wait as long would be too long
+                    raise translated(error, self._where) from None
+        with translated_errors(self._where):
+            return self._writer.change(
+                lambda connection: connection.execute(statement, values).rowcount, landed, doubt=doubt
+            )
+
+    def _compiled(self, statement: Update, names: tuple[str, ...]) -> Statement:
+        found = self._statements.get((id(statement), names))
+        if found is None:
+            found = self._statements[id(statement), names] = Statement(self._engine, statement, names)
+        return found
+
     def _written(self, work: Work, landed: Landed | None = None) -> int:
         if not self._checked:
             self.check()
@@ -366,7 +403,8 @@ class SqlStore:
 
     def _forget_connections(self) -> list[object]:
         """Start afresh in a forked child; returns what the parent still uses."""
-        inherited: list[object] = [self._engine.pool, *self._grant_reader.forgotten()]
+        inherited: list[object] = [self._engine.pool, *self._kept.forgotten()]
+        self._updater.start_afresh()
         self._engine.dispose(close=False)
         return inherited
 

@@ -6,30 +6,25 @@ execution: pool check-out, execution context, result object. That is four fifths
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy import Engine, Select
 
 from ..columns import BytewiseText, text_or_bytes
-
-KEPT: Final = 3
-"""Connections kept out of the pool between reads: enough for the threads that two or three cores run at once, and few
-enough to leave the pool its own."""
+from .kept import Kept
 
 
 class Reader:
     """Reads one row by one parameter, named `key` in the statement; shared by threads."""
 
-    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+    def __init__(self, engine: Engine, statement: Select[Any], kept: Kept) -> None:
         compiled = statement.compile(engine)
         self._text = str(compiled)
         self._positional = compiled.positional
         types = [column.type.dialect_impl(engine.dialect) for column in statement.selected_columns]
         self._bytes = frozenset(place for place, each in enumerate(types) if isinstance(each, BytewiseText))
-        self._engine = engine
-        self._kept: deque[PoolProxiedConnection] = deque()
+        self._kept = kept
 
     def first(self, key: str | None) -> Any | None:
         """Return the row as the driver's plain tuple, or None.
@@ -37,7 +32,7 @@ class Reader:
         Raises:
             Error: the driver's own; the connection was thrown away.
         """
-        connection = self._taken()
+        connection = self._kept.take()
         done = False
         try:
             cursor = connection.cursor()
@@ -46,7 +41,7 @@ class Reader:
             cursor.close()
             done = True
         finally:
-            self._put_back(connection, sound=done)
+            self._kept.put_back(connection, sound=done)
         return self._texts(row) if self._bytes and row is not None else row
 
     def _texts(self, row: Sequence[Any]) -> Sequence[Any]:
@@ -55,32 +50,3 @@ class Reader:
             text_or_bytes(value) if place in self._bytes and value is not None else value
             for place, value in enumerate(row)
         )
-
-    def close(self) -> None:
-        """Give the kept connections back to the pool."""
-        while self._kept:
-            self._kept.pop().close()
-
-    def drop(self) -> None:
-        """Throw the kept connections away."""
-        while self._kept:
-            self._kept.pop().invalidate()
-
-    def forgotten(self) -> list[PoolProxiedConnection]:
-        """Return the kept connections and keep them no longer: for a forked child, where they must not be touched."""
-        kept, self._kept = list(self._kept), deque()
-        return kept
-
-    def _taken(self) -> PoolProxiedConnection:
-        try:
-            return self._kept.pop()
-        except IndexError:
-            return self._engine.raw_connection()
-
-    def _put_back(self, connection: PoolProxiedConnection, *, sound: bool) -> None:
-        if not sound:
-            connection.invalidate()
-        elif len(self._kept) < KEPT:
-            self._kept.append(connection)
-        else:
-            connection.close()

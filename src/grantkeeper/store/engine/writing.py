@@ -41,18 +41,23 @@ class CommitUnknownError(Exception):
 
 
 class Writer:
-    """Makes changes through an engine; shared by threads. `pause` sleeps for some seconds."""
+    """Makes changes through an engine; shared by threads. `pause` sleeps for some seconds.
+
+    `damaged` is True once the database was found so.
+    """
 
     def __init__(self, engine: Engine, where: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
         self._writing = engine.execution_options(writing=True)
         self._where = where
         self._pause = pause
-        self._damaged = False
+        self.damaged = False
         event.listen(engine, "handle_error", self._look_at)
 
-    def change(self, work: Work, landed: Landed | None = None) -> int:
+    def change(self, work: Work, landed: Landed | None = None, *, doubt: bool = False) -> int:
         """Make a change and return how many rows it changed; 1 when it turns out to have been made.
+
+        `doubt`: it was tried already, and may have been made.
 
         `landed` tells a change that was made from one that was not, after a COMMIT whose answer was lost (R-40).
         Without it the change is one that may be made twice.
@@ -61,7 +66,7 @@ class Writer:
             DBAPIError: it was not made, or nobody can tell.
             Misconfigured: the database was found damaged before: nothing is written to it any more (R-43).
         """
-        doubt, pause, end = False, _FIRST_PAUSE, time.monotonic() + RETRY_SECONDS
+        pause, end = _FIRST_PAUSE, time.monotonic() + RETRY_SECONDS
         while True:
             try:
                 return self._tried(work, landed, doubt=doubt)
@@ -99,7 +104,7 @@ class Writer:
         raise error
 
     def _once(self, work: Work) -> int:
-        if self._damaged:
+        if self.damaged:
             raise Misconfigured(f"The database {self._where} is damaged.", advice=STOP_AND_RESTORE)
         with self._begun() as connection:
             changed = work(connection)
@@ -131,7 +136,7 @@ class Writer:
     def _look_at(self, context: ExceptionContext) -> None:
         """Write nothing more to a damaged database, whoever noticed: each change may damage more of it."""
         if error_code(context.original_exception) in DAMAGED:
-            self._damaged = True
+            self.damaged = True
 
 
 def cause(error: DBAPIError) -> BaseException:
