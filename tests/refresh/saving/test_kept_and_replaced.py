@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from grantkeeper import DatabaseUnavailable
 from grantkeeper.model import GrantRow, Secret, Tokens
+from refresh.saving.outages import comes_back, goes_away
 from refresh.scene import HOUR, SECOND, Scene
-from refresh.test_saving import comes_back, goes_away
 
 
 def test_the_token_of_a_kept_answer_is_not_handed_out_for_a_consent_given_meanwhile(scene: Scene) -> None:
