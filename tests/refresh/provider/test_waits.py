@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
 from grantkeeper import InvalidInput, ProviderUnavailable
-from refresh.provider.misbehaving import GOOD, PLAIN, Short, at, js, misbehaving, told
+from refresh.provider.misbehaving import GOOD, NEW, PLAIN, Short, at, js, misbehaving, told
 from refresh.scene import HOUR, SECOND, Scene
 from transport.rawserver import answering, raw_server, response
 
@@ -121,3 +122,20 @@ def test_a_token_shorter_than_the_margin_causes_no_hot_loop(scene: Scene, lifeti
         assert keeper.token(grant, min_ttl=timedelta()).value
 
     assert scene.row(grant).grant.expires_at - scene.clock.now() < HOUR  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("odd", [{"expires_in": 0}, {"expires_in": -5}, {"token_type": "mac"}, {"access_token": ""}])
+def test_tokens_that_cannot_be_used_cause_no_hot_loop(scene: Scene, odd: dict[str, Any]) -> None:
+    """R-39: its new refresh tokens are saved, each; after five in a row it counts as trouble, and is left in peace."""
+    grant = scene.grant()
+    answer = response(json.dumps(GOOD | odd).encode())
+    with misbehaving(scene, answering(answer)) as (keeper, server):
+        for _ in range(40):
+            told(keeper, scene, grant)
+        assert len(server.received) == 5
+        scene.clock.advance(timedelta(seconds=2))
+        told(keeper, scene, grant)
+        assert len(server.received) == 6
+
+    assert scene.refresh_token(grant) == NEW
+    assert scene.row(grant).grant.usable

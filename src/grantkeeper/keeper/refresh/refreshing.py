@@ -144,7 +144,10 @@ class Refreshing:
         """Save first, then judge (R-12)."""
         saved = self._saving.save(answered)
         client, answer = answered.client, answered.answer
-        self._judging.note_success(client, saved.id)
+        if answer.problem:  # whoever asks again gets the same, perhaps: no hot loop (R-39)
+            self._judging.note_trouble(client, saved.id, None, None)
+        else:
+            self._judging.note_success(client, saved.id)
         if answer.warning:
             log.warning("refreshing grant %s: the provider's answer is odd: %s", saved.id, answer.warning)
         if answer.problem or answer.access_token is None:
