@@ -137,9 +137,10 @@ class Leftover:
         found = []
         for slot in range(SLOTS):
             head = os.pread(self._file.fileno(), _HEAD_LENGTH, slot * SLOT)
-            if head[: len(_HEAD)] != _HEAD:
+            if not any(head):
                 continue
-            length = min(int.from_bytes(head[len(_HEAD) :], "big"), SLOT)
+            # What does not begin as an entry was one: the reader finds it damaged, and keeps the file.
+            length = min(int.from_bytes(head[len(_HEAD) :], "big"), SLOT) if head.startswith(_HEAD) else 0
             payload = os.pread(self._file.fileno(), length, slot * SLOT + _HEAD_LENGTH)
             found.append(Entry(payload=payload, slot=slot, file=self.path))
         return found

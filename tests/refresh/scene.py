@@ -66,13 +66,12 @@ class Database(SqlStore):
     unreadable: GrantkeeperError | None = None
     saves = 0
     reads = 0
-    before_save: Done | None = None
 
-    def grant(self, grant_id: str) -> GrantRow | None:
+    def grant(self, grant_id: str, **how: Any) -> GrantRow | None:
         """Read, unless it is away."""
         self.reads += 1
         _check(self.unreadable)
-        return super().grant(grant_id)
+        return super().grant(grant_id, **how)
 
     def begin_refresh(self, grant_id: str, **rest: Any) -> bool:
         """Take a lease, unless it is away."""
@@ -87,9 +86,6 @@ class Database(SqlStore):
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """Save tokens, unless it is away."""
         self.saves += 1
-        if self.before_save is not None:
-            done, self.before_save = self.before_save, None
-            done()
         _check(self.unwritable)
         super().save_tokens(row, expected_version=expected_version, attempt=attempt)
 

@@ -215,6 +215,7 @@ GARBLED: dict[str, bytes] = {
     "length beyond the slot": b"gkj1\xff\xff\xff\xff",
     "length of nothing": b"gkj1\0\0\0\0",
     "cut off": b"gkj1\0\0\x10\0",
+    "no beginning": b"\xffkj1\0\0\0\x64",
 }
 
 

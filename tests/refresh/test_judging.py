@@ -288,3 +288,14 @@ def test_a_deadline_that_is_over_sends_no_further_secret(scene: Scene) -> None:
 
     assert len(wire.deadlines) == 1
     assert scene.open_ends(grant) == ("", False, 0)
+
+
+def test_a_client_without_a_secret_sends_nothing_and_leaves_nothing_open(scene: Scene) -> None:
+    """R-11: what was surely not sent has used nothing up."""
+    grant = scene.grant()
+    before = scene.row(grant)
+    with pytest.raises(Misconfigured, match="secret"):
+        scene.keeper(clients=[replace(scene.client, client_secrets=())]).token(grant)
+
+    assert asked(scene) == 0
+    assert scene.row(grant) == before
