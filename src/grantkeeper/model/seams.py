@@ -77,8 +77,8 @@ class Store(Protocol):
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
         """Delete flows that ended before then; returns how many."""
 
-    def grant(self, grant_id: str) -> GrantRow | None:
-        """Return the row, or None."""
+    def grant(self, grant_id: str, *, patience: timedelta | None = None) -> GrantRow | None:
+        """Return the row, or None; `patience` is how long the database may take, where it can be hurried."""
 
     def grants(
         self,

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput
+from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured
 from ..model import FlowRow, GrantRow, GrantStatus, Installation
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
@@ -37,7 +37,7 @@ from .engine.kept import Kept
 from .engine.reader import Reader
 from .engine.updating import Statement, Updater
 from .engine.writing import Landed, Work, Writer
-from .failures import UNANSWERED, error_code, is_silence, translated, translated_errors
+from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
 """Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""
@@ -159,7 +159,10 @@ class SqlStore:
 
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
-        return str(self._read(_INSTALLATION)[0][0])
+        found = self._read(_INSTALLATION)
+        if not found:  # a migration that was killed before its last step
+            raise Misconfigured(f"The database {self._where} is not set up to its end.", advice=RUN_INIT)
+        return str(found[0][0])
 
     def identity(self) -> Installation:
         """Return what the database says of itself, and where it is."""
@@ -228,14 +231,17 @@ class SqlStore:
 
         return self._written(sweep)
 
-    def grant(self, grant_id: str) -> GrantRow | None:
-        """Return the row, or None."""
+    def grant(self, grant_id: str, *, patience: timedelta | None = None) -> GrantRow | None:
+        """Return the row, or None; `patience` is how long the database may take, where it can be hurried."""
         if not self._checked:
             self.check()
         key = rows.searchable(grant_id)
         try:
-            found = self._grant_reader.first(key)
-        except (self._driver_error, SQLAlchemyError):
+            found = self._grant_reader.first(key, patience.total_seconds() if patience else None)
+        except (self._driver_error, SQLAlchemyError) as error:
+            if patience and is_silence(error):
+                self._kept.drop()
+                raise translated(error, self._where) from None
             # The kept connections may be gone; the plain way reads again, and says what is wrong if it still is.
             self._kept.drop()
             again = self._read(_GRANT_BY_ID, {"key": key})

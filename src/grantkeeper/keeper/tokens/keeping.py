@@ -32,6 +32,12 @@ WAIT_FOR_OTHERS: Final = LEASE * 3
 WAIT_FOR_LEASE: Final = LEASE + STEAL_AFTER * 3
 """How long one waits for another process that refreshes: until its lease is over, and was watched."""
 
+LOOK_PATIENCE: Final = timedelta(seconds=1)
+"""How long a row is waited for whose token is in memory and lives: the look only asks whether it was revoked."""
+
+LOOK_LATE: Final = timedelta(milliseconds=250)
+"""When one such look takes so long, others do not begin any."""
+
 WAIT_FOR_DATABASE: Final = timedelta(seconds=1)
 """While the database cannot be reached, whoever has a token in memory is answered from there; it is asked again so
 often."""
@@ -70,6 +76,7 @@ class TokenKeeping:
         self._refresh = refresh
         self._flush = flush
         self._away_since: datetime | None = None
+        self._looks_began: list[datetime] = []
         self._flights: dict[str, _Flight] = {}
         self._flights_lock = threading.Lock()
 
@@ -78,18 +85,19 @@ class TokenKeeping:
 
         While the database cannot be reached, the token in memory counts, however long ago its row was looked at.
         """
+        alive = self._memory.alive(grant_id, min_ttl)
+        if alive is None:
+            return self._found(self._active_row(grant_id), min_ttl)
         if self._away():
-            found = self._memory.alive(grant_id, min_ttl)
-            if found is not None:
-                return found
+            return alive
+        self._looks_began.append(began := self._now())
         try:
-            row = self._active_row(grant_id)
+            row = self._active_row(grant_id, patience=LOOK_PATIENCE)
         except DatabaseUnavailable:
             self._away_since = self._now()
-            found = self._memory.alive(grant_id, min_ttl)
-            if found is None:
-                raise
-            return found
+            return alive
+        finally:
+            self._looks_began.remove(began)
         return self._found(row, min_ttl)
 
     def _found(self, row: GrantRow, min_ttl: timedelta) -> AccessToken | None:
@@ -144,12 +152,15 @@ class TokenKeeping:
             return
 
     def _away(self) -> bool:
-        """Tell whether the database could not be reached a moment ago."""
-        since = self._away_since
-        return since is not None and timedelta() <= self._now() - since < WAIT_FOR_DATABASE
+        """Tell whether the database could not be reached a moment ago, or lets somebody wait for it now."""
+        now, since = self._now(), self._away_since
+        if since is not None and timedelta() <= now - since < WAIT_FOR_DATABASE:
+            return True
+        first = next(iter(self._looks_began), now)
+        return now - first > LOOK_LATE
 
-    def _active_row(self, grant_id: str) -> GrantRow:
-        row = self._store.grant(grant_id)
+    def _active_row(self, grant_id: str, *, patience: timedelta | None = None) -> GrantRow:
+        row = self._store.grant(grant_id, patience=patience) if patience else self._store.grant(grant_id)
         if row is None:
             raise unknown_grant(grant_id)
         if not row.grant.usable:
@@ -245,6 +256,8 @@ class TokenKeeping:
         if token is None:
             raise ProviderUnavailable("The refresh ended without a token.", advice="Ask again.")
         left = token.expires_at - self._now()
+        if left <= timedelta():
+            raise ProviderUnavailable("The new token ended before it could be handed out.", advice="Ask again.")
         if min_ttl is not None and left <= min_ttl:
             lives = timedelta(seconds=int(left.total_seconds()))
             raise InvalidInput(

@@ -6,7 +6,8 @@ execution: pool check-out, execution context, result object. That is four fifths
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Engine, Select
@@ -26,8 +27,8 @@ class Reader:
         self._bytes = frozenset(place for place, each in enumerate(types) if isinstance(each, BytewiseText))
         self._kept = kept
 
-    def first(self, key: str | None) -> Any | None:
-        """Return the row as the driver's plain tuple, or None.
+    def first(self, key: str | None, patience: float | None = None) -> Any | None:
+        """Return the row as the driver's plain tuple, or None; in `patience` seconds, of a server that can be hurried.
 
         Raises:
             Error: the driver's own; the connection was thrown away.
@@ -36,7 +37,8 @@ class Reader:
         done = False
         try:
             cursor = connection.cursor()
-            cursor.execute(self._text, (key,) if self._positional else {"key": key})
+            with _hurried(connection.driver_connection, patience) if patience else nullcontext():
+                cursor.execute(self._text, (key,) if self._positional else {"key": key})
             row = cursor.fetchone()
             cursor.close()
             done = True
@@ -50,3 +52,17 @@ class Reader:
             text_or_bytes(value) if place in self._bytes and value is not None else value
             for place, value in enumerate(row)
         )
+
+
+@contextmanager
+def _hurried(connection: Any, patience: float) -> Iterator[None]:
+    """Let a call take less time, where the driver's connection is one that ends its calls by itself."""
+    usual = getattr(connection, "call_seconds", None)
+    if usual is None:
+        yield
+        return
+    connection.call_seconds = min(patience, usual)
+    try:
+        yield
+    finally:
+        connection.call_seconds = usual
