@@ -11,6 +11,7 @@ import pytest
 
 from grantkeeper import (
     ConsentRequired,
+    DatabaseUnavailable,
     GrantStatus,
     Keeper,
     Misconfigured,
@@ -19,6 +20,7 @@ from grantkeeper import (
     Reason,
     Secret,
 )
+from grantkeeper.keeper.refresh.leases import MARGIN
 from grantkeeper.model import Request, Response
 from refresh.scene import HOUR, SECOND, Scene, Wire, lost
 
@@ -79,6 +81,32 @@ def test_vague_words_that_do_not_come_again_mean_nothing(scene: Scene) -> None:
     assert scene.keeper().token(grant).value
     assert status(scene, grant) == ALIVE
     assert scene.open_ends(grant) == ("", False, 0)
+
+
+def test_vague_words_end_nothing_when_the_second_question_comes_too_late(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-30: a holder that was held up does not send, and its lease cannot be given back: one opinion stays one."""
+    grant = scene.grant()
+    refuse(scene, VAGUE)
+    begin, begun = scene.store.begin_refresh, []
+
+    def slowly(*args: Any, **rest: Any) -> bool:
+        begun.append(args)
+        done = begin(*args, **rest)
+        if len(begun) == 2:
+            scene.clock.advance(MARGIN + SECOND)
+        return done
+
+    def away(*_args: Any, **_rest: Any) -> bool:
+        raise DatabaseUnavailable("The database is away.")
+
+    monkeypatch.setattr(scene.store, "begin_refresh", slowly)
+    monkeypatch.setattr(scene.store, "end_refresh", away)
+    scene.keeper().token(grant)
+
+    assert status(scene, grant) == ALIVE
+    assert asked(scene) == 2
 
 
 @pytest.mark.parametrize("then", ["lost", "503", "429", "invalid_client"])

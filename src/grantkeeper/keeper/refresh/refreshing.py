@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from ...errors import GrantkeeperError, Misconfigured, NotFound, ProviderUnavailable
+from ...errors import Conflict, GrantkeeperError, Misconfigured, NotFound, ProviderUnavailable
 from ...model import Grant, GrantRow, OAuthClient, Reason, Secret
 from ...oauth.token import TokenAnswer, TokenRefusal
 from ...renewal import Meaning, meaning
@@ -22,8 +22,9 @@ from .saving import Saving
 
 log = logging.getLogger("grantkeeper")
 
-NoTokens: TypeAlias = TokenRefusal | ProviderUnavailable | Misconfigured
-"""What may come of a refresh instead of tokens; Misconfigured: it could not even be asked for."""
+NoTokens: TypeAlias = TokenRefusal | ProviderUnavailable | Misconfigured | Conflict
+"""What may come of a refresh instead of tokens. Misconfigured: it could not even be asked for; Conflict: a refusal could
+not be confirmed."""
 
 CONFIRM_AFTER: Final = timedelta(seconds=2)
 """Between two refusals that together end a grant, when the first was vague (R-30): longer than a provider's replicas
@@ -127,7 +128,7 @@ class Refreshing:
             else:
                 return answer, unknown
             if not self._again(row, attempt, wait, unknown=unknown):
-                return answer, unknown
+                return (_unconfirmed(row) if _is_vague(client, answer) else answer), unknown
 
     def _again(self, row: GrantRow, attempt: str, wait: timedelta, *, unknown: bool) -> bool:
         """Wait, and take the lease anew; False when the row is not as it was."""
@@ -167,7 +168,7 @@ class Refreshing:
         unknown: bool,
     ) -> GrantkeeperError:
         """End an attempt that brought no tokens; returns what to raise."""
-        if isinstance(answer, Misconfigured):
+        if isinstance(answer, Misconfigured | Conflict):
             self._leases.give_back(row, attempt, unknown=unknown)
             self._judging.unsent(client)
             return answer
@@ -207,14 +208,14 @@ def _may_be_used_up(client: OAuthClient, answer: NoTokens) -> bool:
     """Tell whether the refresh token that was sent may have been replaced by one that we did not get (R-11)."""
     if isinstance(answer, ProviderUnavailable):
         return answer.sent
-    if isinstance(answer, Misconfigured):
+    if isinstance(answer, Misconfigured | Conflict):
         return False
     return meaning(answer, client.provider.deaths).used_up == "unknown"
 
 
 def _is_lost(client: OAuthClient, answer: NoTokens) -> bool:
     """Tell whether a new refresh token may have been in an answer that we did not get, and nobody asked us to wait."""
-    waits = isinstance(answer, Misconfigured) or answer.retry_after is not None
+    waits = isinstance(answer, Misconfigured | Conflict) or answer.retry_after is not None
     return client.provider.rotation != "none" and not waits and _may_be_used_up(client, answer)
 
 
@@ -224,3 +225,7 @@ def _is_vague(client: OAuthClient, answer: NoTokens) -> bool:
         return False
     meant = meaning(answer, client.provider.deaths)
     return meant.kind == "dead" and not meant.certain
+
+
+def _unconfirmed(row: GrantRow) -> Conflict:
+    return Conflict(f"Grant {row.grant.id} changed before a refusal of it could be confirmed.", advice="Ask again.")
