@@ -23,8 +23,8 @@ from .saving import Saving
 log = logging.getLogger("grantkeeper")
 
 NoTokens: TypeAlias = TokenRefusal | ProviderUnavailable | Misconfigured | Conflict
-"""What may come of a refresh instead of tokens. Misconfigured: it could not even be asked for; Conflict: a refusal could
-not be confirmed."""
+"""What may come of a refresh instead of tokens. Misconfigured: it could not even be asked for; Conflict: a refusal
+could not be confirmed."""
 
 CONFIRM_AFTER: Final = timedelta(seconds=2)
 """Between two refusals that together end a grant, when the first was vague (R-30): longer than a provider's replicas
