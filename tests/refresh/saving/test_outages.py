@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grantkeeper.errors import GrantkeeperError
+from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError
 from grantkeeper.keeper.refresh.leases import LEASE, STEAL_AFTER
 from grantkeeper.model import GrantRow
 from refresh.saving.outages import AWAY, READ_ONLY, comes_back, goes_away, kept, saved_in_the_background
@@ -189,3 +189,21 @@ def test_a_row_that_changes_all_the_time_costs_no_answer(scene: Scene) -> None:
     assert scene.row(grant).generation == 2
     assert keeper.token(grant).value == token.value
     assert scene.sent() == [1]
+
+
+def test_a_token_that_ended_while_the_database_was_asked_is_not_handed_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-08, R-65: a database that does not answer takes time, and a process may be held up meanwhile."""
+    grant = scene.grant()
+    keeper = scene.keeper()
+    keeper.token(grant)
+    scene.clock.advance(HOUR / 2)
+
+    def away(*_args: Any, **_rest: Any) -> GrantRow:
+        scene.clock.advance(HOUR)
+        raise AWAY
+
+    monkeypatch.setattr(scene.store, "grant", away)
+    with pytest.raises(DatabaseUnavailable):
+        keeper.token(grant)

@@ -80,6 +80,11 @@ class TokenKeeping:
         self._flights: dict[str, _Flight] = {}
         self._flights_lock = threading.Lock()
 
+    def start_afresh(self) -> None:
+        """In a forked child: nobody refreshes here yet."""
+        self._flights, self._flights_lock = {}, threading.Lock()
+        self._looks_began = []
+
     def stored(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
         """Return the row's token when it lives longer than `min_ttl`, None when it has to be refreshed.
 
@@ -95,6 +100,9 @@ class TokenKeeping:
             row = self._active_row(grant_id, patience=LOOK_PATIENCE)
         except DatabaseUnavailable:
             self._away_since = self._now()
+            alive = self._memory.alive(grant_id, min_ttl)  # that took time
+            if alive is None:
+                raise
             return alive
         finally:
             self._looks_began.remove(began)
