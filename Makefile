@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo test test-slow test-ha check bench lock clean dev system
+.PHONY: help demo test test-slow test-ha simulate check bench lock clean dev system
 
 BIN := .venv/bin
 INSTALL := bash requirements/install.sh
@@ -26,6 +26,9 @@ test-slow: system dev ## the tests that are slow by nature
 test-ha: system dev ## three PostgreSQL nodes under Patroni, whose primary is killed; installs Patroni and etcd
 	@bash requirements/ha.sh
 	@$(BIN)/python -m pytest -m ha $(ARGS)
+
+simulate: dev ## run the keeper under drawn faults: SEEDS=0-1000000 (or COUNT=5000); SEEDS=12345 shows one seed's trace
+	@PYTHONPATH=tests $(BIN)/python -m simulation.run $(or $(SEEDS),0-$(or $(COUNT),1000000)) $(ARGS)
 
 check: dev ## lint, format and types only
 	@$(BIN)/ruff check .

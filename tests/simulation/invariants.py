@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from grantkeeper.errors import SealBroken
 from grantkeeper.keeper.refresh.entries import left
 from grantkeeper.keeper.vault import Vault
-from grantkeeper.model import AccessToken, GrantRow, GrantStatus, Reason, Secret
+from grantkeeper.model import AccessToken, GrantRow, GrantStatus, Reason
 from grantkeeper.renewal import Admission, Change
-from grantkeeper.renewal.breaker import MANY_REFUSALS, OUTAGE_FIRST_WAIT, WINDOW
+from grantkeeper.renewal.breaker import MANY_REFUSALS, OUTAGE_FIRST_WAIT
 from simulation.baton import Task
 from simulation.processes import Process, micro
 from simulation.server import CANARY, RefreshToken
@@ -83,7 +83,7 @@ class Checker:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.vault = Vault(world.ring, world.store.installation())
+        self.vault = Vault(world.ring, world.installation)
         self.grants: dict[str, Known] = {}
         self.by_owner: dict[str, Known] = {}
         self._under_way: list[Sending] = []
@@ -207,6 +207,8 @@ class Checker:
         known.history.append(row)
         if known.token is not None and known.token.family.owner != row.grant.owner:
             self.fail("I6", f"{grant_id} holds a refresh token of {known.token.family.owner}")
+        if had is not None and known.token is not None:
+            self._goes_on(grant_id, had, known.token)
         if had is not None and known.token is not None and had.family is not known.token.family:
             known.received.clear()
         if had is not known.token:
@@ -214,6 +216,11 @@ class Checker:
         if had is known.token and row.grant.status is GrantStatus.CONSENT_REQUIRED and before and before.grant.usable:
             self._ended(known, row, known.token)
         self.check_newest(grant_id)
+
+    def _goes_on(self, grant_id: str, had: RefreshToken, token: RefreshToken) -> None:
+        """I2: no older token takes the place of a newer one."""
+        if (token.family.number, token.depth) < (had.family.number, had.depth):
+            self.fail("I2", f"{grant_id} goes back from {had.family.number}-{had.depth} to an older refresh token")
 
     def _ended(self, known: Known, row: GrantRow, token: RefreshToken | None) -> None:
         """I4: a grant needs a consent only with evidence, and says the right reason."""
@@ -235,10 +242,13 @@ class Checker:
             self.fail("I4", f"{row.grant.id} ended without evidence")
         known.wrong_refusal_by = self.world.scheduler.me.process
 
-    def believed_wrongly(self, grant_id: str) -> bool:
-        """Tell whether a process that saw most grants refused still let this one die (R-31)."""
-        process = self.grants[grant_id].wrong_refusal_by
-        return process is not None and process.alive and process in self.opened
+    def check_mass_refusal(self) -> None:
+        """I4: what refuses most grants at once kills none of them, once that was to be seen (R-31)."""
+        dead = [each for each in self.grants.values() if each.row and not each.row.grant.usable]
+        wrong = [each.wrong_refusal_by for each in dead if each.wrong_refusal_by is not None]
+        for process in wrong:
+            if process.alive and (process in self.opened or wrong.count(process) >= MANY_REFUSALS):
+                self.fail("I4", f"{wrong.count(process)} grants died of a mass refusal")
 
     def _token_of(self, row: GrantRow) -> RefreshToken | None:
         try:
@@ -360,6 +370,3 @@ class Records(logging.Handler):
         if self.checker is not None:
             self.checker.world.scheduler.note(f"log: {record.getMessage()}")
             self.checker.said(record.getMessage())
-
-
-__all__ = ["MANY_REFUSALS", "WINDOW", "Checker", "Records", "Secret"]

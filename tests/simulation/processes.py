@@ -152,7 +152,7 @@ class SimStore:
 
     def installation(self) -> str:
         """Return what names it."""
-        return self._real.installation()
+        return self._world.installation
 
     def close(self) -> None:
         """Leave it open, for the others."""

@@ -1,4 +1,4 @@
-"""Runs seeds: `python -m simulation.run 0-10000`. See `make simulate`."""
+"""Runs seeds, with all safeguards or without one of them: `python -m simulation.run 0-10000`. See `make simulate`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from unittest.mock import patch
 
 from sqlalchemy import event
 
+from grantkeeper.errors import ProviderUnavailable
+from grantkeeper.keeper.refresh.entries import Answered
+from grantkeeper.keeper.refresh.refreshing import Refreshing
+from grantkeeper.keeper.vault import Vault
+from grantkeeper.model import GrantRow, SealContext
+from grantkeeper.renewal import Breakers
+from grantkeeper.renewal.breaker import ADMITTED, UNCHANGED
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
 from simulation.baton import Here
 from simulation.invariants import Records
 from simulation.processes import moment, patched
 from simulation.world import Ground, World
+
+PART: Final = 250
+"""Seeds that one worker runs in one go."""
 
 MEMORY: Final = Path("/dev/shm")
 SHOWN: Final = 30
@@ -62,7 +73,7 @@ def ground() -> Iterator[Ground]:
         logger.addHandler(records)
         logger.propagate = False
         try:
-            yield Ground(store, KeyRing.parse(new_key()), Path(name), clear, records)
+            yield Ground(store, KeyRing.parse(new_key()), Path(name), store.installation(), clear, records)
         finally:
             logger.removeHandler(records)
             logger.propagate = True
@@ -83,16 +94,16 @@ def simulate(seed: int, on: Ground) -> Result:
     return Result(seed, failure, lines)
 
 
-def several(seeds: Sequence[int], until: float, without: str = "") -> tuple[int, list[Result]]:
-    """Run seeds until one fails or the time is over; returns how many, and those that failed."""
+def several(seeds: Sequence[int], until: float) -> tuple[int, list[Result]]:
+    """Run seeds until one fails or the time is over; returns how many, and the one that failed."""
     done = 0
     gc.disable()  # what is let go is let go at once but for rings, which are few
     with ground() as on:
         for seed in seeds:
-            if done % 100 == 99:
-                gc.collect()
             if time.monotonic() > until:
                 break
+            if done % 100 == 99:
+                gc.collect()
             result = simulate(seed, on)
             done += 1
             if result.failure:
@@ -100,37 +111,144 @@ def several(seeds: Sequence[int], until: float, without: str = "") -> tuple[int,
     return done, []
 
 
+# --- safeguards, and what the keeper is without them ----------------------------------------------------------------
+
+
+def _no_lease(store: Any) -> Iterable[Any]:
+    begin = store.begin_refresh
+
+    def everybody(self: SqlStore, grant_id: str, **how: Any) -> bool:
+        begin(self, grant_id, **how)
+        return True
+
+    yield patch.object(store, "begin_refresh", everybody)
+
+
+def _no_fencing(store: Any) -> Iterable[Any]:
+    save = store.save_tokens
+
+    def saved(self: SqlStore, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+        now = self.grant(row.grant.id)
+        version = now.grant.version if now else expected_version
+        save(
+            self,
+            replace(row, grant=replace(row.grant, version=version + 1)),
+            expected_version=version,
+            attempt=None,
+        )
+
+    yield patch.object(store, "save_tokens", saved)
+
+
+def _no_intent(store: Any) -> Iterable[Any]:
+    begin, read = store.begin_refresh, store.grant
+
+    def begun(self: SqlStore, grant_id: str, **how: Any) -> bool:
+        row = read(self, grant_id)
+        return bool(begin(self, grant_id, **how | {"sends": row.sends if row else 0}))
+
+    def forgetful(self: SqlStore, grant_id: str, **how: Any) -> GrantRow | None:
+        row = read(self, grant_id, **how)
+        return None if row is None else replace(row, sent_at=None, sends=0)
+
+    yield patch.object(store, "begin_refresh", begun)
+    yield patch.object(store, "grant", forgetful)
+    yield patch.object(store, "unresolved", lambda *_args, **_named: [])
+
+
+def _judged_first(_store: Any) -> Iterable[Any]:
+    save = Refreshing._saved
+
+    def judged(self: Refreshing, answered: Answered) -> Any:
+        if answered.answer.problem:
+            self._leases.give_back(answered.row, answered.attempt, unknown=False)
+            raise ProviderUnavailable("It cannot be used.")
+        return save(self, answered)
+
+    yield patch.object(Refreshing, "_saved", judged)
+
+
+def _no_associated_data(_store: Any) -> Iterable[Any]:
+    nowhere = SealContext(installation="", table="", row="", column="", generation=0)
+    yield patch.object(Vault, "_context", lambda *_args: nowhere)
+
+
+def _no_breaker(_store: Any) -> Iterable[Any]:
+    yield patch.object(Breakers, "admit", lambda *_args, **_named: ADMITTED)
+    yield patch.object(Breakers, "record", lambda *_args, **_named: UNCHANGED)
+    yield patch.object(Breakers, "frozen", lambda *_args: False)
+
+
+SAFEGUARDS: Final[dict[str, Callable[[Any], Iterable[Any]]]] = {
+    "lease": _no_lease,
+    "fencing": _no_fencing,
+    "intent": _no_intent,
+    "save-first": _judged_first,
+    "associated-data": _no_associated_data,
+    "breaker": _no_breaker,
+}
+
+
+@contextmanager
+def without(safeguard: str) -> Iterator[None]:
+    """Take one safeguard out of the keeper."""
+    with ExitStack() as stack:
+        for each in SAFEGUARDS[safeguard](SqlStore) if safeguard else ():
+            stack.enter_context(each)
+        yield
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="simulation.run")
-    parser.add_argument("seeds")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("seeds", help="one, whose trace is shown; or several: 0-10000")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--without", choices=[*SAFEGUARDS], default="")
     options = parser.parse_args(arguments)
     first, _, last = options.seeds.partition("-")
     if not last:
-        return _one(int(first))
-    began, total = time.monotonic(), 0
-    failed: list[Result] = []
+        return _one(int(first), options.without)
+    began, seeds = time.monotonic(), range(int(first), int(last))
     until = began + options.seconds
-    seeds = range(int(first), int(last))
-    parts = [seeds[start : start + 250] for start in range(0, len(seeds), 250)]
-    with ProcessPoolExecutor(options.workers) as pool:
-        for future in as_completed([pool.submit(several, part, until) for part in parts]):
-            done, found = future.result()
-            total, failed = total + done, failed + found
-    for result in sorted(failed, key=lambda each: each.seed):
-        print("\n".join(result.lines[-SHOWN:]))
-        print(f"{result.failure}\nmake simulate SEEDS={result.seed}\n")
+    if options.without:
+        with without(options.without):
+            total, failed = several(seeds, until)
+            _show(failed)
+    else:
+        total, failed = _in_parallel(seeds, until, options.workers)
     print(f"{total} seeds in {time.monotonic() - began:.0f} s, {len(failed)} failed")
     return 1 if failed else 0
 
 
-def _one(seed: int) -> int:
-    with ground() as on:
+def _in_parallel(seeds: range, until: float, workers: int) -> tuple[int, list[Result]]:
+    """Run seeds in several processes; failures are shown as they come."""
+    total = 0
+    failed: list[Result] = []
+    parts = [seeds[start : start + PART] for start in range(0, len(seeds), PART)]
+    with ProcessPoolExecutor(workers) as pool:
+        for future in as_completed([pool.submit(several, part, until) for part in parts]):
+            done, found = future.result()
+            total, failed = total + done, failed + found
+            _show(found)
+    return total, failed
+
+
+def _show(failed: Iterable[Result]) -> None:
+    """Show the end of a trace, and what shows all of it."""
+    for result in failed:
+        print("\n".join(result.lines[-SHOWN:]))
+        print(f"{result.failure}\nmake simulate SEEDS={result.seed}\n", flush=True)
+
+
+def _one(seed: int, safeguard: str) -> int:
+    with without(safeguard), ground() as on:
         result = simulate(seed, on)
     print("\n".join(result.lines))
-    print(result.failure or "all is well")
+    print(f"{result.failure or 'all is well'}\n{result.digest}")
     return 1 if result.failure else 0
 
 

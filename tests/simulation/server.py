@@ -222,7 +222,7 @@ class Plan:
         )
         rotation: Rotation = "unknown" if kind != "none" and rng.random() < 0.2 else kind
         if mass:
-            return cls(manner, rotation, 1, 2, 14, 13, mass=True)
+            return cls(manner, rotation, 1, 2, 0, 13, mass=True)
         return cls(
             manner, rotation, rng.randint(1, 4), rng.randint(1, 3), rng.randint(1, 4), rng.choice((1, 1, 2, 3)), False
         )
