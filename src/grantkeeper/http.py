@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore2
 
 from .errors import InvalidInput, Misconfigured, ProviderUnavailable, printable
+from .forks import in_child
 from .model import Request, Response
 from .providers.urls import is_endpoint, parts
 
@@ -182,13 +183,24 @@ class HttpTransport:
         self._exchange = _Exchange()
         through = None if proxy is None else _proxy(proxy)
         self._proxy_handshakes = int(through is not None and through.url.scheme == b"https")
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=_ssl_context(ca_file),
-            proxy=through,
-            max_connections=max_connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=_Network(self._exchange),
-        )
+        self._settings: dict[str, Any] = {
+            "ssl_context": _ssl_context(ca_file),
+            "proxy": through,
+            "max_connections": max_connections,
+            "keepalive_expiry": _KEEPALIVE_SECONDS,
+        }
+        self._pool = self._new_pool()
+        self._inherited: list[object] = []
+        in_child(self._forked)
+
+    def _new_pool(self) -> httpcore2.ConnectionPool:
+        return httpcore2.ConnectionPool(**self._settings, network_backend=_Network(self._exchange))
+
+    def _forked(self) -> None:
+        """Leave the parent's connections alone: two processes that read from one would get each other's answers."""
+        self._inherited.append(self._pool)
+        self._exchange = _Exchange()
+        self._pool = self._new_pool()
 
     def send(self, request: Request, *, deadline: timedelta) -> Response:
         """Send once and return the answer, whatever its status; redirects are answers too (RFC 9700 4.9).

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from .errors import GrantkeeperError, Misconfigured
+from .forks import in_child
 from .model import Installation, Store
 
 COUNT_EVERY: Final = timedelta(seconds=5)
@@ -104,6 +105,10 @@ class Count:
         self._lock = threading.Lock()
         self._last: datetime | None = None
         self._id = ""
+        in_child(self._forked)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
 
     def rotated(self) -> None:
         """Count on, if that was not done a moment ago."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from .forks import in_child
+
 if sys.platform != "win32":  # whose locks are others: there is no journal there
     import fcntl
 
@@ -54,6 +56,14 @@ class Journal:
         self._path = folder
         self._pid = 0
         self._used: set[int] = set()
+        in_child(self._forked)
+
+    def _forked(self) -> None:
+        """Let go of the parent's file: its lock would outlive the parent, and nobody take what it leaves."""
+        self._lock = threading.Lock()
+        if self._file is not None:
+            self._file.close()
+        self._file, self._path, self._pid, self._used = None, self._folder, 0, set()
 
     def prepare(self) -> None:
         """Allocate this process's file, if that was not done; raises OSError when it cannot be done."""

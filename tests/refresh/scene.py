@@ -73,6 +73,11 @@ class Database(SqlStore):
         _check(self.unreadable)
         return super().grant(grant_id, **how)
 
+    def touch_lease(self, grant_id: str, *, lease: str) -> bool:
+        """Write, unless it is away."""
+        _check(self.unwritable)
+        return super().touch_lease(grant_id, lease=lease)
+
     def begin_refresh(self, grant_id: str, **rest: Any) -> bool:
         """Take a lease, unless it is away."""
         _check(self.unwritable)

@@ -292,13 +292,13 @@ def test_a_lease_of_a_keeper_that_may_live_is_respected_to_its_end(scene: Scene)
     assert scene.open_ends(grant) == ("", False, 0)
 
 
-def test_a_lease_that_is_over_is_watched_for_five_seconds(scene: Scene) -> None:
-    """R-14: its holder may be about to save: it tries every two seconds."""
+def test_a_lease_that_is_over_is_watched_twice_for_five_seconds(scene: Scene) -> None:
+    """R-14: its holder may be about to save: it tries every two seconds, once the database is proved to take writes."""
     grant = scene.grant()
     held(scene, grant)
     scene.clock.advance(10 * HOUR)
 
-    assert STEAL_AFTER < took_over(scene, grant) < STEAL_AFTER + SECOND
+    assert 2 * STEAL_AFTER < took_over(scene, grant) < 2 * STEAL_AFTER + SECOND
     assert scene.sent() == [1]
 
 
@@ -394,7 +394,7 @@ def test_the_databases_clock_set_back_holds_nobody_up_for_ever(scene: Scene) -> 
         scene.clock.advance(duration)
 
     assert scene.keeper(store=store, pause=pause).token(grant).value
-    assert LEASE + STEAL_AFTER < sum(waited, timedelta()) < LEASE + STEAL_AFTER + SECOND
+    assert LEASE + 2 * STEAL_AFTER < sum(waited, timedelta()) < LEASE + 2 * STEAL_AFTER + SECOND
 
 
 def test_a_wait_that_leads_to_nothing_ends(scene: Scene) -> None:
@@ -414,7 +414,7 @@ def test_a_wait_that_leads_to_nothing_ends(scene: Scene) -> None:
 
     assert scene.sent() == []
     assert scene.row(grant).lease == taken[-1]
-    assert scene.clock.now() - began < timedelta(minutes=1)
+    assert scene.clock.now() - began < timedelta(minutes=1, seconds=5)
 
 
 @pytest.mark.parametrize("rotation", ["none", "strict"])

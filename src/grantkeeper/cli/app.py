@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from . import doctor, grants, resuming, serving, setup
+from . import doctor, grants, serving, setup
 from .connect import connect
 from .demo import demo
+from .doctor.resuming import resume
 from .exits import EXITS, Command
 
 _SECTIONS: Final = {
@@ -77,7 +78,7 @@ def root(
 _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "init": setup.init,
     "doctor": doctor.doctor,
-    "resume": resuming.resume,
+    "resume": resume,
     "connect": connect,
     "list": grants.list_grants,
     "show": grants.show,

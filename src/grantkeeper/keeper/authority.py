@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from ..errors import BadCallback, GrantkeeperError, Misconfigured, ProviderUnavailable
+from ..forks import in_child
 from ..model import OAuthClient, Provider, Request, Secret, Transport
 from ..oauth.identity import Identity, IdTokenInvalid, id_token_identity, jwks_answer, jwks_request
 from ..oauth.revocation import revocation_answer, revocation_request
@@ -40,6 +41,10 @@ class Authority:
         self._transport = transport
         self._now = now
         self._keys: dict[str, _Keys] = {}
+        self._keys_lock = threading.Lock()
+        in_child(self._forked)
+
+    def _forked(self) -> None:
         self._keys_lock = threading.Lock()
 
     def exchange(self, client: OAuthClient, *, code: str, redirect_uri: str, code_verifier: Secret) -> TokenAnswer:

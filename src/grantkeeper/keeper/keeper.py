@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self, get_args
 
-from ..errors import InvalidInput, NotFound, printable
+from ..errors import InvalidInput, NotFound, ProviderUnavailable, printable
 from ..journal import Journal
 from ..model import (
     DEFAULT_MIN_TTL,
@@ -378,7 +378,9 @@ class Keeper:
         self._store.close()
 
     def _pause(self, duration: timedelta) -> None:
-        self._closing.wait(duration.total_seconds())
+        """Wait; who waits for a lease must not believe that time has passed because the keeper is closed."""
+        if self._closing.wait(duration.total_seconds()):
+            raise ProviderUnavailable("The keeper was closed meanwhile.", sent=False)
 
     def __enter__(self) -> Self:
         return self

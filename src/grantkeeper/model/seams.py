@@ -125,6 +125,9 @@ class Store(Protocol):
     def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
         """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
 
+    def touch_lease(self, grant_id: str, *, lease: str) -> bool:
+        """Write the row of this lease as it is, which shows that the database takes writes; False when it is gone."""
+
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
 

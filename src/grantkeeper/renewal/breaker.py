@@ -112,6 +112,10 @@ class Breakers:
         self._providers: dict[str, _Provider] = {}
         self._clients: dict[str, _Client] = {}
 
+    def start_afresh(self) -> None:
+        """In a forked child: nobody holds the lock here, and probes are the parent's."""
+        self._lock, self._providers, self._clients = threading.Lock(), {}, {}
+
     def admit(self, provider: str, client: str, *, now: datetime) -> Admission:
         """Say whether a refresh may be sent; whoever is admitted reports with `record`, or says `unsent`."""
         with self._lock:

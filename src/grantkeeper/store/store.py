@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured
+from ..forks import in_child
 from ..model import FlowRow, GrantRow, GrantStatus, Installation
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
@@ -61,6 +60,7 @@ _SAVE_TOKENS: Final = _SAVE_GRANT.where(
 _END_REFRESH: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.lease_owner == bindparam("attempt")
 )
+_TOUCH_LEASE: Final = _END_REFRESH.values(lease_until=_GRANT.lease_until)
 
 
 def _begin_refresh(clock: ColumnElement[int]) -> Update:
@@ -130,7 +130,8 @@ class SqlStore:
         self._checked = False
         self._now = now
         self._begin_refresh = _begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
-        _open_stores.add(self)
+        self._inherited: list[object] = []
+        in_child(self._forked)
 
     def migrate(self) -> None:
         """Create the tables, or upgrade them; several processes may do it at once.
@@ -325,6 +326,10 @@ class SqlStore:
         landed = _holds(tables.grant, {"id": key, **after})
         return self._update(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
 
+    def touch_lease(self, grant_id: str, *, lease: str) -> bool:
+        """Write the row of this lease as it is, which shows that the database takes writes; False when it is gone."""
+        return self._change(_TOUCH_LEASE, {"key": rows.searchable(grant_id), "attempt": lease}) == 1
+
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
 
@@ -407,26 +412,11 @@ class SqlStore:
         with translated_errors(self._where):
             return self._writer.change(work, landed)
 
-    def _forget_connections(self) -> list[object]:
-        """Start afresh in a forked child; returns what the parent still uses."""
-        inherited: list[object] = [self._engine.pool, *self._kept.forgotten()]
+    def _forked(self) -> None:
+        """Leave the parent's connections alone: closing one here would roll back, or say goodbye, in the parent's name.
+
+        Source: sqlite.org/howtocorrupt.html 2.6, R-67. They are kept, for the end of an object is a closing, too.
+        """
+        self._inherited += [self._engine.pool, *self._kept.forgotten()]
         self._updater.start_afresh()
         self._engine.dispose(close=False)
-        return inherited
-
-
-_open_stores: Final[weakref.WeakSet[SqlStore]] = weakref.WeakSet()
-_inherited: Final[list[object]] = []
-
-
-def _after_fork() -> None:
-    """Leave the parent's connections alone: closing one here would roll back, or say goodbye, in the parent's name.
-
-    Source: sqlite.org/howtocorrupt.html 2.6, R-67. They are kept, for the end of an object is a closing, too.
-    """
-    for store in list(_open_stores):
-        _inherited.extend(store._forget_connections())  # noqa: SLF001 - the store's own module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

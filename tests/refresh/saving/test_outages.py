@@ -110,7 +110,7 @@ def test_a_stop_without_a_journal_says_what_is_lost(scene: Scene, caplog: pytest
     with scene.keeper() as keeper:
         keeper.token(grant)
 
-    assert "nowhere: it is lost" in caplog.text
+    assert f"nowhere any more: {grant}" in caplog.text
 
 
 def test_the_next_call_saves_before_it_looks_at_the_row(scene: Scene) -> None:
@@ -207,3 +207,31 @@ def test_a_token_that_ended_while_the_database_was_asked_is_not_handed_out(
     monkeypatch.setattr(scene.store, "grant", away)
     with pytest.raises(DatabaseUnavailable):
         keeper.token(grant)
+
+
+def test_a_kept_answer_is_saved_before_a_waiter_sends_the_old_token(scene: Scene) -> None:
+    """R-14: the database could be read and not written, for longer than the lease; whoever waits lets its holder first.
+
+    The waiter has watched all the time; what lets it take the lease is only five seconds of a database that takes
+    writes, in which the holder tries twice.
+    """
+    grant = scene.grant()
+    holder = scene.keeper()
+    goes_away(scene, reads=True)
+    holder.token(grant)
+    scene.clock.advance(LEASE)
+    theirs = scene.database()
+    theirs.unwritable = AWAY
+    waited = [timedelta()]
+
+    def pause(duration: timedelta) -> None:
+        waited.append(waited[-1] + duration)
+        scene.clock.advance(duration)
+        if waited[-1] > STEAL_AFTER - timedelta(milliseconds=300):
+            theirs.unwritable = None
+        if waited[-2] < STEAL_AFTER + 2 * SECOND <= waited[-1]:  # the holder's thread, two seconds after
+            comes_back(scene)
+            assert holder.refresh(grant).value
+
+    assert scene.keeper(store=theirs, pause=pause).token(grant).value
+    assert scene.sent() == [1, 2]

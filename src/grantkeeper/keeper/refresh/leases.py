@@ -37,6 +37,7 @@ class Watch:
     def __init__(self) -> None:
         self.waited = timedelta()
         self.replayed = ""
+        self.proved = ""
         self._lease = ""
         self._watched = timedelta()
         self._next = _FIRST_LOOK
@@ -57,6 +58,10 @@ class Watch:
         """Note a pause that was made."""
         self.waited += duration
         self._watched += duration
+
+    def begin_again(self) -> None:
+        """Watch the present lease from now on."""
+        self._watched = timedelta()
 
     def longer_than(self, duration: timedelta) -> bool:
         """Tell whether the present lease was seen unchanged for longer."""
@@ -80,12 +85,11 @@ class Leases:
     def take(self, row: GrantRow, watch: Watch) -> str | None:
         """Return the name of a new attempt that now holds the row's lease, or None: look again after a pause."""
         watch.look(row.lease)
-        gone = ""
-        if row.lease:
-            if self._is_over(row.lease, watch):
-                gone = row.lease
-            elif not watch.longer_than(STEAL_AFTER):
+        gone = row.lease if row.lease and holders.is_gone(row.lease) else ""
+        if row.lease and not gone:
+            if not self._was_watched(row, watch):
                 return None
+            gone = row.lease if watch.longer_than(self._length + STEAL_AFTER) else ""
         if gone and watch.replayed != gone:
             # What its holder was answered may be in a journal of this host: that comes first.
             watch.replayed = gone
@@ -118,9 +122,20 @@ class Leases:
         finally:
             holders.end(attempt)
 
-    def _is_over(self, lease: str, watch: Watch) -> bool:
-        """Tell whether its holder will certainly not call the provider, or has had all the time there is."""
-        return holders.is_gone(lease) or watch.longer_than(self._length + STEAL_AFTER)
+    def _was_watched(self, row: GrantRow, watch: Watch) -> bool:
+        """Tell whether another's lease was watched for long enough, while the database took writes.
+
+        A holder that was answered while it took none saves as soon as it does: so it is shown to, and watched again.
+        Raises DatabaseUnavailable while it does not.
+        """
+        if not watch.longer_than(STEAL_AFTER):
+            return False
+        if watch.proved == row.lease:
+            return True
+        self._store.touch_lease(row.grant.id, lease=row.lease)
+        watch.proved = row.lease
+        watch.begin_again()
+        return False
 
     def _begun(self, row: GrantRow, attempt: str, *, expired: str = "", gone: str = "", unknown: bool = False) -> bool:
         asked_at = self._now()

@@ -10,7 +10,7 @@ from typing import Final
 
 from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, Misconfigured, NotFound
 from ...journal import Entry, Journal, Leftover
-from ...model import GrantRow, OAuthClient, Store
+from ...model import GrantRow, OAuthClient, Secret, Store
 from ..vault import Vault
 from .entries import answered_of, left
 from .leases import Watch
@@ -43,6 +43,10 @@ class Recovery:
         self._journal = journal
         self._refresh = refresh
         self._pause = pause
+        self._replaying = threading.Lock()
+
+    def start_afresh(self) -> None:
+        """In a forked child: nobody replays here yet."""
         self._replaying = threading.Lock()
 
     def replay(self) -> int:
@@ -128,11 +132,13 @@ class Recovery:
         row = self._store.grant(found.grant_id)
         if row is None:
             raise NotFound(f"There is no grant {found.grant_id!r} any more.")
-        token = self._vault.open_tokens(row).refresh_token if row.generation == found.generation else None
-        if token is None:
-            raise Conflict(f"Grant {row.grant.id} has other tokens by now.")
         client = self._clients.get(row.grant.client)
         if client is None:  # another application's, perhaps, that shares the folder: it is kept
             raise Misconfigured(f"The OAuth client {row.grant.client!r} is not configured.")
-        self._saving.settle_left(answered_of(found, self._vault, row=row, client=client, sent=token))
+        token = self._vault.open_tokens(row).refresh_token
+        # Opened before it is judged: what was altered is kept, too.
+        answered = answered_of(found, self._vault, row=row, client=client, sent=token or Secret(""))
+        if token is None or row.generation != found.generation:
+            raise Conflict(f"Grant {row.grant.id} has other tokens by now.")
+        self._saving.settle_left(answered)
         log.warning("grant %s: an answer that was only in the journal is saved", row.grant.id)

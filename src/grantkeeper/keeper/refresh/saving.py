@@ -5,11 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, Misconfigured, NotFound
+from ...errors import (
+    Conflict,
+    ConsentRequired,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    Misconfigured,
+    NotFound,
+    ProviderUnavailable,
+)
 from ...journal import Journal
 from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store, Tokens
 from ...oauth.identity import same_identity
@@ -32,8 +41,9 @@ _FIRST_RETRY: Final = timedelta(milliseconds=100)
 _LAST_RETRY: Final = timedelta(seconds=2)
 """Less than half of what others watch a lease that is over before they take it (leases.STEAL_AFTER)."""
 
-_AWAY: Final = (DatabaseUnavailable, Misconfigured)
-"""The database cannot be reached, or not be written: the answer is kept until it can."""
+_AWAY: Final = (DatabaseUnavailable, Misconfigured, ProviderUnavailable)
+"""The database cannot be reached, or not be written, or the keeper is closed while it waits for a successor: the answer
+is kept."""
 
 
 class Saving:
@@ -62,6 +72,11 @@ class Saving:
         self._kept_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._warned = False
+
+    def start_afresh(self) -> None:
+        """In a forked child: what the parent keeps is the parent's to save."""
+        self._kept, self._kept_lock, self._thread = {}, threading.Lock(), None
 
     def prepare(self) -> None:
         """Make ready to keep an answer, before a refresh token is sent. That this fails stops no refresh."""
@@ -70,8 +85,9 @@ class Saving:
         try:
             self._journal.prepare()
         except OSError as error:
-            log.warning("no journal can be kept (%s): a database that fails at the wrong moment loses a token", error)
-            self._journal = None
+            if not self._warned:
+                log.warning("no journal can be kept (%s): a database that fails now may cost a token", error)
+            self._warned = True
 
     def save(self, answered: Answered) -> Grant:
         """Save an answer and return the grant as it is now; or keep it, and return the grant as it would be.
@@ -118,8 +134,11 @@ class Saving:
         """Try to save what is kept once more; what then is left stays in the journal."""
         self._closing = True
         if not self.flush_all():
-            where = "the journal" if self._journal else "nowhere: it is lost"
-            log.critical("answers for %d grants are not in the database; they are in %s", len(self._kept), where)
+            kept = list(self._kept.values())
+            lost = [answered.row.grant.id for answered, slot in kept if slot is None]
+            log.critical("answers for %d grants are in the journal, not in the database", len(kept) - len(lost))
+            if lost:
+                log.critical("answers for these grants are nowhere any more: %s", ", ".join(lost))
         if self._journal is not None:
             self._journal.close()
 
@@ -204,6 +223,10 @@ class Saving:
                 self._thread.start()
 
     def _retry(self) -> None:
+        with suppress(ProviderUnavailable):  # the keeper is closed, and `close` tries once more
+            self._retry_until_saved()
+
+    def _retry_until_saved(self) -> None:
         wait = _FIRST_RETRY
         while not self._closing:
             self._pause(wait)

@@ -29,8 +29,8 @@ SAVE_ATTEMPTS: Final = 5
 WAIT_FOR_OTHERS: Final = LEASE * 3
 """How long a thread waits for the one that refreshes, which may wait for a lease to end and then call twice itself."""
 
-WAIT_FOR_LEASE: Final = LEASE + STEAL_AFTER * 3
-"""How long one waits for another process that refreshes: until its lease is over, and was watched."""
+WAIT_FOR_LEASE: Final = LEASE + STEAL_AFTER * 4
+"""How long one waits for another process that refreshes: until its lease is over, and was watched twice."""
 
 LOOK_PATIENCE: Final = timedelta(seconds=1)
 """How long a row is waited for whose token is in memory and lives: the look only asks whether it was revoked."""

@@ -39,6 +39,10 @@ class Memory:
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()  # for changes only
 
+    def start_afresh(self) -> None:
+        """In a forked child: nobody holds the lock here."""
+        self._lock = threading.Lock()
+
     def fresh(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
         """Return the token in memory when it may be handed out as it is; no I/O."""
         held = self._held.get(grant_id)

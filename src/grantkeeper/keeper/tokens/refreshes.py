@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import timedelta
+from typing import Final
 
-from ...errors import GrantkeeperError
+from ...errors import DatabaseUnavailable, GrantkeeperError, ProviderUnavailable
+from ...forks import in_child
 from ...renewal import Breakers
 from ..parts import Parts
 from ..refresh.judging import Judging
@@ -19,6 +21,9 @@ from .memory import Memory
 
 log = logging.getLogger("grantkeeper")
 
+TRY_AGAIN: Final = timedelta(seconds=5)
+"""How often recovery is tried while the database is away."""
+
 
 class Refreshes:
     """A keeper's tokens and all that renews them."""
@@ -29,6 +34,8 @@ class Refreshes:
         self._saving = Saving(
             store=store, vault=vault, now=now, pause=pause, journal=parts.journal, rotated=parts.rotated
         )
+        self._pause = pause
+        self._breakers = Breakers()
         refreshing = Refreshing(
             vault=vault,
             authority=parts.authority,
@@ -37,7 +44,7 @@ class Refreshes:
             pause=pause,
             leases=Leases(store=store, now=now, length=lease, replay=self._replay),
             saving=self._saving,
-            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=Breakers()),
+            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=self._breakers),
         )
         self.tokens = TokenKeeping(
             store=store,
@@ -58,6 +65,12 @@ class Refreshes:
             pause=pause,
         )
         self._background: threading.Thread | None = None
+        in_child(self._forked)
+
+    def _forked(self) -> None:
+        self._background = None
+        for each in (self.memory, self.tokens, self._saving, self._recovery, self._breakers):
+            each.start_afresh()
 
     def recover(self, patience: timedelta) -> int:
         """See `Keeper.recover`."""
@@ -70,8 +83,7 @@ class Refreshes:
             if not self._recovery.is_something_open():
                 return
         except GrantkeeperError as error:
-            log.warning("what was interrupted could not be looked at: %s", error)
-            return
+            log.warning("what was interrupted is looked at later: %s", error)
         self._background = threading.Thread(target=self._recover, name="grantkeeper-recovery", daemon=True)
         self._background.start()
 
@@ -83,9 +95,22 @@ class Refreshes:
 
     def _recover(self) -> None:
         try:
+            while not self._recovered():
+                self._pause(TRY_AGAIN)
+        except ProviderUnavailable:  # the keeper is closed
+            return
+
+    def _recovered(self) -> bool:
+        try:
             self.recover(WAIT_FOR_LEASE)
+        except DatabaseUnavailable as error:
+            log.warning("what was interrupted could not be recovered yet: %s", error)
+            return False
+        except ProviderUnavailable:
+            raise
         except GrantkeeperError as error:
-            log.warning("what was interrupted could not be recovered now: %s", error)
+            log.warning("what was interrupted could not be recovered: %s", error)
+        return True
 
     def _replay(self) -> int:
         return self._recovery.replay()

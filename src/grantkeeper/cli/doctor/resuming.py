@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import output
-from .exits import Exit
-from .wiring import load_settings
+from .. import output
+from ..exits import Exit
+from ..wiring import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
