@@ -321,6 +321,20 @@ def test_a_lease_that_changes_hands_is_watched_anew(scene: Scene) -> None:
     assert scene.sent() == [1]
 
 
+def test_a_lease_that_was_begun_anew_is_watched_anew(scene: Scene) -> None:
+    """R-03, R-04: before its second call a holder takes its lease again, and has all the time of a call."""
+    grant, watch = scene.grant(), Watch()
+    held(scene, grant)
+    for passed in (STEAL_AFTER + SECOND, LEASE):
+        assert leases(scene).take(scene.row(grant), watch) is None
+        watch.passed(passed)
+    held(scene, grant)
+
+    for _ in range(3):
+        watch.passed(STEAL_AFTER + SECOND)
+        assert leases(scene).take(scene.row(grant), watch) is None
+
+
 def test_a_process_of_this_host_that_was_killed_holds_nobody_up(scene: Scene) -> None:
     """R-10: its lease is over with it, and so is the wait."""
     grant = scene.grant()

@@ -38,14 +38,14 @@ class Watch:
         self.waited = timedelta()
         self.replayed = ""
         self.proved = ""
-        self._lease = ""
+        self._seen = ("", 0)
         self._watched = timedelta()
         self._next = _FIRST_LOOK
 
-    def look(self, lease: str) -> None:
-        """Note who holds the lease now."""
-        if lease != self._lease:
-            self._lease, self._watched = lease, timedelta()
+    def look(self, lease: str, sends: int = 0) -> None:
+        """Note who holds the lease now, and at which send: whoever begins again has all the time anew."""
+        if (lease, sends) != self._seen:
+            self._seen, self._watched = (lease, sends), timedelta()
 
     def pause(self) -> timedelta:
         """Return how long to wait before the next look, a little different for everyone."""
@@ -84,7 +84,7 @@ class Leases:
 
     def take(self, row: GrantRow, watch: Watch) -> str | None:
         """Return the name of a new attempt that now holds the row's lease, or None: look again after a pause."""
-        watch.look(row.lease)
+        watch.look(row.lease, row.sends)
         gone = row.lease if row.lease and holders.is_gone(row.lease) else ""
         if row.lease and not gone:
             if not self._was_watched(row, watch):
