@@ -18,7 +18,7 @@ demo: ## start the emulator and a small agency site; prints one URL
 	@$(BIN)/grantkeeper demo $(ARGS)
 
 test: system check ## lint, format, types and every test but the slow ones; installs what they need
-	@$(BIN)/python -m pytest -m "not slow and not ha" $(ARGS)
+	@$(BIN)/python tests/in_halves.py $(ARGS)
 
 test-slow: system dev ## the tests that are slow by nature
 	@$(BIN)/python -m pytest -m "slow and not ha" $(ARGS)
