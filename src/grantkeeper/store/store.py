@@ -82,10 +82,10 @@ def _begin_refresh(clock: ColumnElement[int]) -> Update:
 
 def _holds(of: Table, values: dict[str, Any]) -> Landed:
     """Return what tells whether the row of this key holds exactly these values."""
-    key = next(iter(of.primary_key))
-    statement = select(*(of.c[name] for name in values)).where(key == values[key.name])
 
     def landed(connection: Connection) -> bool:
+        key = next(iter(of.primary_key))
+        statement = select(*(of.c[name] for name in values)).where(key == values[key.name])
         found = connection.execute(statement).first()
         return found is not None and tuple(found) == tuple(values.values())
 

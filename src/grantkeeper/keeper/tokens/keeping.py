@@ -90,9 +90,15 @@ class TokenKeeping:
 
         While the database cannot be reached, the token in memory counts, however long ago its row was looked at.
         """
+        found = self._looked_up(grant_id, min_ttl)
+        return found if isinstance(found, AccessToken) else None
+
+    def _looked_up(self, grant_id: str, min_ttl: timedelta) -> AccessToken | GrantRow:
+        """Return the token that serves, or the row as it was just read whose token does not."""
         alive = self._memory.alive(grant_id, min_ttl)
         if alive is None:
-            return self._found(self._active_row(grant_id), min_ttl)
+            row = self._active_row(grant_id)
+            return self._found(row, min_ttl) or row
         if self._away():
             return alive
         self._looks_began.append(began := self._now())
@@ -106,7 +112,7 @@ class TokenKeeping:
             return alive
         finally:
             self._looks_began.remove(began)
-        return self._found(row, min_ttl)
+        return self._found(row, min_ttl) or row
 
     def _found(self, row: GrantRow, min_ttl: timedelta) -> AccessToken | None:
         """Return the row's token when it lives longer than `min_ttl`."""
@@ -120,8 +126,8 @@ class TokenKeeping:
 
     def token(self, grant_id: str, *, min_ttl: timedelta) -> AccessToken:
         """Return a token that lives longer than `min_ttl`: from memory, from the row, or refreshed."""
-        found = self._memory.fresh(grant_id, min_ttl) or self.stored(grant_id, min_ttl)
-        return found or self._single_flight(grant_id, min_ttl)
+        found = self._memory.fresh(grant_id, min_ttl) or self._looked_up(grant_id, min_ttl)
+        return found if isinstance(found, AccessToken) else self._single_flight(grant_id, min_ttl, found)
 
     def renew(self, row: GrantRow, watch: Watch) -> bool:
         """Refresh the grant of this row now, if nobody else does; raises as `token`."""
@@ -133,7 +139,7 @@ class TokenKeeping:
 
     def refresh(self, grant_id: str) -> AccessToken:
         """Refresh whatever is left of the present token; threads that ask at the same time share one refresh."""
-        return self._single_flight(grant_id, None)
+        return self._single_flight(grant_id, None, None)
 
     def report_rejected(self, grant_id: str, token: Secret) -> None:
         """Take the present access token out of use because an API refused it (R-37).
@@ -176,7 +182,7 @@ class TokenKeeping:
             raise unusable(row.grant)
         return row
 
-    def _single_flight(self, grant_id: str, min_ttl: timedelta | None) -> AccessToken:
+    def _single_flight(self, grant_id: str, min_ttl: timedelta | None, row: GrantRow | None) -> AccessToken:
         """Let one thread refresh and the others wait for it; each then checks what it got against its own need."""
         with self._flights_lock:
             flight = self._flights.get(grant_id)
@@ -184,17 +190,17 @@ class TokenKeeping:
             if flight is None:
                 flight = self._flights[grant_id] = _Flight()
         if leads:
-            self._lead(flight, grant_id, min_ttl)
+            self._lead(flight, grant_id, min_ttl, row)
         elif not flight.done.wait(WAIT_FOR_OTHERS.total_seconds()):
             raise ProviderUnavailable("Another thread's refresh of this grant does not end.", advice="Ask again later.")
         if flight.error is not None:
             raise flight.error
         return self._enough(flight.token, min_ttl)
 
-    def _lead(self, flight: _Flight, grant_id: str, min_ttl: timedelta | None) -> None:
+    def _lead(self, flight: _Flight, grant_id: str, min_ttl: timedelta | None, row: GrantRow | None) -> None:
         flight.error = ProviderUnavailable("The thread that refreshed was interrupted.", advice="Ask again.")
         try:
-            flight.token = self._renew_or_take(grant_id, min_ttl)
+            flight.token = self._renew_or_take(grant_id, min_ttl, row)
             flight.error = None
         except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits, this one included
             flight.error = error
@@ -203,8 +209,11 @@ class TokenKeeping:
                 del self._flights[grant_id]
             flight.done.set()
 
-    def _renew_or_take(self, grant_id: str, min_ttl: timedelta | None) -> AccessToken:
-        """Refresh; when somebody else saved new tokens meanwhile, theirs serve as well."""
+    def _renew_or_take(self, grant_id: str, min_ttl: timedelta | None, read: GrantRow | None) -> AccessToken:
+        """Refresh; when somebody else saved new tokens meanwhile, theirs serve as well.
+
+        `read` is the row as it was read a moment ago: who refreshed it since is noticed by who wants the lease.
+        """
         watch, generation, losses = Watch(), None, 0
         while losses < SAVE_ATTEMPTS and watch.waited < WAIT_FOR_LEASE:
             try:
@@ -215,7 +224,7 @@ class TokenKeeping:
                 if found is None:
                     raise
                 return found
-            row = self._active_row(grant_id)
+            row, was_read, read = read or self._active_row(grant_id), read is not None, None
             found = self._renewed_by_others(row, min_ttl, generation)
             if found is not None:
                 return found
@@ -227,7 +236,8 @@ class TokenKeeping:
                 continue
             if done is not None:
                 return self._memory.hold(*done)
-            self._pause(watch.pause())
+            if not was_read:
+                self._pause(watch.pause())
         if losses:
             raise Conflict(f"Grant {grant_id} changes faster than it can be refreshed.", advice="Ask again.")
         raise ProviderUnavailable("Another process's refresh of this grant does not end.", advice="Ask again later.")
