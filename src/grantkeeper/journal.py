@@ -112,6 +112,8 @@ class Journal:
             self._file = None
 
     def _allocate(self) -> None:
+        if sys.platform == "win32":
+            raise OSError("there is no journal on Windows")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = secrets.token_hex(8)
         fresh, path = self._folder / f"new-{name}", self._folder / f"journal-{name}.sealed"

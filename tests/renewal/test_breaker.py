@@ -383,7 +383,8 @@ def test_after_a_clock_set_back_old_refusals_are_old(desk: Desk) -> None:
     assert desk.refuse(MANY_REFUSALS - 1, MANY_REFUSALS) == NOTHING
 
 
-DEATHS = {reason: "refused" if reason is Reason.REVOKED_OR_EXPIRED else "ok" for reason in Reason}
+NOT_NAMED = {Reason.REVOKED_OR_EXPIRED, Reason.ROTATION_REPLY_LOST}
+DEATHS = {reason: "refused" if reason in NOT_NAMED else "ok" for reason in Reason}
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ No I/O, no clock, nothing of HTTP or OAuth's wire.
 """
 
 from .answers import OURS, Meaning, Refusal, meaning, mending
-from .breaker import Admission, Breakers, Change, Outcome, Why, outcome_of
+from .breaker import NOT_SAID, Admission, Breakers, Change, Outcome, Why, outcome_of
 from .reasons import advice, why_it_ended
 from .timing import due
 
 __all__ = [
+    "NOT_SAID",
     "OURS",
     "Admission",
     "Breakers",

@@ -42,6 +42,9 @@ BELIEVED_AFTER: Final = timedelta(hours=1)
 """A grant refused again after so long is over, mass refusal or not: else an installation with many grants that really
 are over would never come to rest."""
 
+NOT_SAID: Final = frozenset({Reason.REVOKED_OR_EXPIRED, Reason.ROTATION_REPLY_LOST})
+"""Reasons that the provider did not name: of many grants at once they are hardly about each of them."""
+
 MAX_NAMES: Final = 1000
 """Providers and OAuth clients remembered, each; past that the one asked about longest ago is forgotten (R-54)."""
 
@@ -173,10 +176,10 @@ def outcome_of(meant: Meaning, reason: Reason) -> Outcome:
     """Return what a refusal is to the breakers; `reason` is what `why_it_ended` made of it.
 
     Only a death without a reason of its own counts as `refused`: whoever names a reason, or an end that was known
-    beforehand, has looked at this grant.
+    beforehand, has looked at this grant. That an answer was lost is our guess, which an outage makes for many.
     """
     if meant.kind == "dead":
-        return "refused" if reason is Reason.REVOKED_OR_EXPIRED else "ok"
+        return "refused" if reason in NOT_SAID else "ok"
     return "ours" if meant.kind == "ours" else "trouble"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured
+from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured, SealBroken
 from ..forks import in_child
 from ..model import FlowRow, GrantRow, GrantStatus, Installation
 from . import installations, rows, schema, tables
@@ -34,7 +35,7 @@ from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
 from .engine.kept import Kept
 from .engine.reader import Reader
-from .engine.updating import Statement, Updater
+from .engine.updating import NotMadeError, Statement, Updater
 from .engine.writing import Landed, Work, Writer
 from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
 
@@ -345,7 +346,11 @@ class SqlStore:
             _GRANT.client.in_([rows.searchable(name) for name in clients]),
         )
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.sent_at).limit(limit)
-        return [rows.grant_row(columns) for columns in self._read(statement)]
+        found = []
+        for columns in self._read(statement):
+            with suppress(SealBroken):  # an altered row: nobody can refresh it, and the others go on
+                found.append(rows.grant_row(columns))
+        return found
 
     def _save(self, statement: Update, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
         if row.grant.version != expected_version + 1:
@@ -390,9 +395,9 @@ class SqlStore:
         if self._engine.dialect.name in _DIRECTLY and not self._writer.damaged:
             try:
                 return self._updater.rows(self._compiled(statement, tuple(values)), values)
-            except (self._driver_error, SQLAlchemyError) as error:
+            except (self._driver_error, SQLAlchemyError, NotMadeError) as error:
                 self._kept.drop()
-                doubt = is_silence(error)
+                doubt = is_silence(error) or isinstance(error, NotMadeError)
                 if error_code(error) == UNANSWERED:  # another wait as long would be too long
                     raise translated(error, self._where) from None
         with translated_errors(self._where):

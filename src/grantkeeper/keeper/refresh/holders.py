@@ -13,6 +13,9 @@ _PROC: Final = Path("/proc")
 _START_FIELD: Final = 22
 """proc(5), /proc/pid/stat: the time the process started, in clock ticks since boot; with the pid it is never reused."""
 
+_ENDED: Final = "ended"
+"""In place of a start: a zombie, which nobody has waited for yet."""
+
 _active: Final[set[str]] = set()
 """The attempts of this process, of all its keepers; a name holds the process, so a forked child's copy is harmless."""
 
@@ -38,7 +41,7 @@ def is_gone(lease: str) -> bool:
     start = rest.partition(".")[0]
     if not start or host != _host() or not pid.isdecimal():
         return False
-    return _start(int(pid)) != start
+    return not _is_there(int(pid)) or _start(int(pid)) not in ("", start)
 
 
 @cache
@@ -57,13 +60,27 @@ def _host() -> str:
     return hashlib.sha256(seen.encode()).hexdigest()[:12]
 
 
+def _is_there(pid: int) -> bool:
+    """Tell whether a process of this id runs, one that ended and was not looked at excepted; True in doubt.
+
+    Asked of the kernel: /proc may hide other users' processes (proc(5), hidepid), or not be there.
+    """
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return _start(pid) != _ENDED
+
+
 def _start(pid: int) -> str:
-    """Return when the process started; "" when there is none."""
+    """Return when the process started; "" when that cannot be seen, _ENDED when it has ended."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
     except OSError:
         return ""
     fields = stat.rpartition(")")[2].split()  # the second field, in parentheses, may hold anything
-    if fields[:1] in (["Z"], ["X"]):  # it ended; nobody has looked yet
-        return ""
+    if fields[:1] in (["Z"], ["X"]):
+        return _ENDED
     return fields[_START_FIELD - 3]

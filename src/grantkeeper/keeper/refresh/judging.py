@@ -11,7 +11,7 @@ from typing import Final
 from ...errors import Conflict, GrantkeeperError, ProviderUnavailable
 from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
 from ...oauth.token import TokenRefusal
-from ...renewal import Breakers, Meaning, Outcome, Why, outcome_of, why_it_ended
+from ...renewal import NOT_SAID, Breakers, Meaning, Outcome, Why, outcome_of, why_it_ended
 from .refusals import unusable
 
 log = logging.getLogger("grantkeeper")
@@ -79,26 +79,26 @@ class Judging:
         """
         now = self._now()
         reason = self._reason(row, client, meant, now, unresolved=unknown or row.sends > 0)
-        general = reason is Reason.REVOKED_OR_EXPIRED
+        general = reason in NOT_SAID
         suspects = self._record(client, row.grant.id, outcome_of(meant, reason), None)
         self._take_back(suspects, row.grant.id)
         believed = self._breakers.believed(row.refused_at, now=now)
         if general and self._breakers.frozen(client.name) and not believed:
-            self._save(row, row.grant, attempt, refused_at=row.refused_at or now)
+            self._save(row, row.grant, attempt, unknown=unknown)
             return ProviderUnavailable(
                 f"{client.provider.called} {_SAID['mass_refusal']}; the status of {row.grant.id} stays as it is.",
                 provider=refusal.words,
                 retry_after=FROZEN_FOR,
                 advice=f"Look at the OAuth client {client.name!r} at the provider; no grant was changed.",
             )
-        if general and client.provider.rotation != "none":
+        if reason is Reason.REVOKED_OR_EXPIRED and client.provider.rotation != "none":
             log.warning(
                 "grant %s: the provider refuses a refresh token that was not used before. If nobody withdrew access, "
                 "it was used elsewhere: a copy of this database, or a thief (RFC 9700 4.14.2)",
                 row.grant.id,
             )
         over = replace(row.grant, status=GrantStatus.CONSENT_REQUIRED, reason=reason)
-        dead = self._save(row, over, attempt, refused_at=row.refused_at or now)
+        dead = self._save(row, over, attempt, unknown=unknown)
         self._forget(dead)
         return unusable(dead, refusal)
 
@@ -115,10 +115,13 @@ class Judging:
             idle_lifetime=client.provider.idle_lifetime,
         )
 
-    def _save(self, row: GrantRow, grant: Grant, attempt: str, *, refused_at: datetime | None) -> Grant:
-        """Save a status under the lease, which ends with it; what was open of the refresh is so no more."""
-        grant = replace(grant, version=row.grant.version + 1, updated_at=self._now())
-        changed = replace(row, grant=grant, sent_at=None, sends=0, refused_at=refused_at)
+    def _save(self, row: GrantRow, grant: Grant, attempt: str, *, unknown: bool) -> Grant:
+        """Save a status under the lease, which ends with it; what is open of the refresh stays: it may be taken back."""
+        now = self._now()
+        grant = replace(grant, version=row.grant.version + 1, updated_at=now)
+        changed = replace(row, grant=grant, refused_at=row.refused_at or now)
+        if unknown:
+            changed = replace(changed, sent_at=row.sent_at or now, sends=row.sends + 1)
         self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
         return grant
 
@@ -126,7 +129,7 @@ class Judging:
         """Let grants live whose refusals turned out to be part of a mass refusal; the next probe tells."""
         for grant_id in suspects:
             row = None if grant_id == present else self._store.grant(grant_id)
-            if row is None or row.grant.reason is not Reason.REVOKED_OR_EXPIRED or row.refused_at is None:
+            if row is None or row.grant.reason not in NOT_SAID or row.refused_at is None:
                 continue
             alive = replace(
                 row.grant,

@@ -127,8 +127,13 @@ class Saving:
         return not self._kept
 
     def settle_left(self, answered: Answered) -> Grant:
-        """Save an answer that another process left in its journal; raises as `save`, and when the database is away."""
-        return self._saved(answered)
+        """Save an answer that another process left in its journal; raises as `save`, and when the database is away.
+
+        A row of an earlier generation takes it, too: the database was restored from a backup, this is newer.
+        """
+        row = self._as_it_is(answered)
+        newer = replace(answered, row=replace(row, generation=answered.row.generation))
+        return self._saved(newer, attempt=answered.attempt if row.lease == answered.attempt else "")
 
     def close(self) -> None:
         """Try to save what is kept once more; what then is left stays in the journal."""
@@ -142,10 +147,10 @@ class Saving:
         if self._journal is not None:
             self._journal.close()
 
-    def _saved(self, answered: Answered) -> Grant:
+    def _saved(self, answered: Answered, attempt: str | None = None) -> Grant:
         """Save under the lease; when it was lost, on top of whatever still has the tokens that this came from."""
         row, waited = answered.row, timedelta()
-        attempt: str | None = answered.attempt
+        attempt = answered.attempt if attempt is None else attempt
         for _ in range(SAVE_ATTEMPTS):
             changed = self._changed(row, answered)
             late = attempt != answered.attempt
@@ -202,7 +207,7 @@ class Saving:
             raise unknown_grant(old.grant.id)
         if row.grant.status is GrantStatus.REVOKED or row.grant.reason is Reason.SIBLING_REVOKED:
             raise unusable(row.grant)
-        if row.generation != old.generation:
+        if row.generation > old.generation:
             raise Conflict(f"Grant {row.grant.id} was given other tokens while it was refreshed.", advice="Ask again.")
         return row
 

@@ -16,6 +16,10 @@ from sqlalchemy import Engine, Update
 from .kept import Kept
 
 
+class NotMadeError(Exception):
+    """The thread that made the changes of several was interrupted."""
+
+
 class Statement:
     """An UPDATE, compiled once, whose parameters have these names."""
 
@@ -50,13 +54,17 @@ class Updater:
         change = _Change(statement.text, statement.parameters(values))
         if not self._together:
             return self._alone(change)
-        with self._lock:
-            self._waiting.append(change)
-            change.leads, self._leading = not self._leading, True
-        if not change.leads:
-            change.ready.wait()
-        if change.leads:
-            self._lead()
+        try:
+            with self._lock:
+                self._waiting.append(change)
+                change.leads, self._leading = not self._leading, True
+            if not change.leads:
+                change.ready.wait()
+            if change.leads:
+                self._lead(change)
+        except BaseException:  # Ctrl-C: the others are not left waiting for this thread
+            self._leave(change)
+            raise
         if change.error is not None:
             raise change.error
         return change.rows
@@ -82,20 +90,35 @@ class Updater:
             self._kept.put_back(connection, sound=done)
         return rows
 
-    def _lead(self) -> None:
+    def _lead(self, own: _Change) -> None:
         """Make the changes of all who wait, the own one among them; then the first who came meanwhile leads."""
         with self._lock:
             changes, self._waiting = self._waiting, []
         try:
             self._make(changes)
         finally:
+            for change in changes:
+                if not change.made and change.error is None:
+                    change.error = NotMadeError()
             with self._lock:
-                self._leading = bool(self._waiting)
-                if self._leading:
-                    self._waiting[0].leads = True
-                    self._waiting[0].ready.set()
+                self._pass_on(own)
             for change in changes:
                 change.ready.set()
+
+    def _pass_on(self, own: _Change) -> None:
+        """Let the first who waits lead; under the lock."""
+        own.leads, self._leading = False, bool(self._waiting)
+        if self._leading:
+            self._waiting[0].leads = True
+            self._waiting[0].ready.set()
+
+    def _leave(self, own: _Change) -> None:
+        """Wait no longer."""
+        with self._lock:
+            if own in self._waiting:
+                self._waiting.remove(own)
+            if own.leads:
+                self._pass_on(own)
 
     def _make(self, changes: list[_Change]) -> None:
         try:
@@ -117,6 +140,8 @@ class Updater:
                 for change in changes:
                     change.rows = self.execute(cursor, change.text, change.parameters)
                 cursor.execute("COMMIT")
+                for change in changes:
+                    change.made = True
             except BaseException:
                 with suppress(Exception):  # some errors have ended the transaction already
                     cursor.execute("ROLLBACK")
@@ -130,12 +155,13 @@ class Updater:
 class _Change:
     """A change that a thread waits for. `leads`: that thread makes it itself, and those of all who wait with it."""
 
-    __slots__ = ("error", "leads", "parameters", "ready", "rows", "text")
+    __slots__ = ("error", "leads", "made", "parameters", "ready", "rows", "text")
 
     def __init__(self, text: str, parameters: Any) -> None:
         self.text = text
         self.parameters = parameters
         self.ready = threading.Event()
         self.leads = False
+        self.made = False
         self.rows = 0
         self.error: Exception | None = None
