@@ -20,8 +20,9 @@ from grantkeeper import (
     Reason,
     Secret,
 )
-from grantkeeper.keeper.refresh.leases import MARGIN
+from grantkeeper.keeper.refresh.leases import LEASE, MARGIN
 from grantkeeper.model import Request, Response
+from refresh.conftest import NewScene
 from refresh.scene import HOUR, SECOND, Scene, Wire, lost
 
 REVOKED = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
@@ -211,6 +212,23 @@ def test_what_a_mass_refusal_ended_is_taken_back_whatever_becomes_of_the_last_on
     scene.wire.after.append(consented_again)
     ask_all(keeper, grants[9:])
     assert {status(scene, grant) for grant in grants} == {ALIVE}
+
+
+def test_a_mass_refusal_after_an_outage_is_one_too(new_scene: NewScene) -> None:
+    """R-31: after an outage many refreshes are open, and each refusal looks like a lost reply: not of all at once."""
+    scene = new_scene(rotation="strict")
+    grants = [scene.grant(f"owner-{number}") for number in range(14)]
+    for grant in grants:
+        row = scene.row(grant)
+        assert scene.store.begin_refresh(
+            grant, version=row.grant.version, attempt="open", at=scene.clock.now(), lease=LEASE
+        )
+        assert scene.store.end_refresh(grant, attempt="open", sent_at=scene.clock.now(), sends=1)
+    refuse(scene, REVOKED, times=1000)
+    ask_all(scene.keeper(), grants)
+
+    assert {status(scene, grant) for grant in grants} == {ALIVE}
+    assert {scene.row(grant).sends for grant in grants} == {1}
 
 
 def test_what_is_refused_an_hour_later_is_believed_in_the_end(scene: Scene) -> None:
