@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 READS: Final = frozenset({"grant", "grants", "unresolved"})
+SAVES: Final = frozenset({"insert_grant", "save_grant", "save_tokens"})
 
 
 def moment(at: int) -> datetime:
@@ -200,7 +201,7 @@ class SimStore:
             scheduler.note(f"end_refresh {args[0]}: {result} sends={named['sends']}")
             if result:
                 checker.gave_back(named["sends"])
-        elif name not in READS:
+        elif name in SAVES:
             row = args[0]
             scheduler.note(f"{name} {row.grant.id}: {row.grant.status} {row.grant.reason} v{row.grant.version}")
             checker.wrote(row.grant.id)
@@ -346,9 +347,13 @@ def patched() -> Iterator[None]:
     def start(pid: int) -> str:
         return f"s{pid}" if Here.world.is_alive(process().host, pid) else ""
 
+    def kill(pid: int, _signal: int) -> None:
+        if not start(pid):
+            raise ProcessLookupError
+
     made = SimpleNamespace(token_hex=lambda _length: f"{next(Here.world.numbers):012x}")
     replacements: list[tuple[Any, str, Any]] = [
-        (holders, "os", SimpleNamespace(getpid=lambda: process().pid)),
+        (holders, "os", SimpleNamespace(getpid=lambda: process().pid, kill=kill)),
         (holders, "secrets", made),
         (holders, "_host", lambda: process().host),
         (holders, "_start", start),

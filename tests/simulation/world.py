@@ -304,9 +304,12 @@ class World:
             sealed=None,
             expires_at=now,
         )
-        grant = process.consents.keep(
-            flow, Consent(client=self.client, identity=identity, answer=answer, scopes=scopes)
-        )
+        consent = Consent(client=self.client, identity=identity, answer=answer, scopes=scopes)
+        self.checker.consenting.add(self.scheduler.me)
+        try:
+            grant = process.consents.keep(flow, consent)
+        finally:
+            self.checker.consenting.discard(self.scheduler.me)
         assert grant is not None
         self.grants[number] = grant.id
 
