@@ -143,7 +143,7 @@ def _remember(folder: Path, installation: str, counted: int) -> None:
     fresh = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_text(str(counted), "ascii")
+        fresh.write_text(str(max(counted, _seen(file))), "ascii")
         fresh.replace(file)
     except OSError:
         with contextlib.suppress(OSError):

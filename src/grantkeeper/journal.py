@@ -12,7 +12,8 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -22,11 +23,16 @@ from .forks import in_child
 if sys.platform != "win32":  # whose locks are others: there is no journal there
     import fcntl
 
-SLOT: Final = 16 * 1024
+SLOT: Final = 32 * 1024
 """Room for one answer: access and refresh tokens have up to 2 kB each (Google), id_tokens about 1 kB."""
 
 SLOTS: Final = 64
 """As many as the refreshes that AsyncKeeper has under way at once."""
+
+_TURN_SECONDS: Final = 20.0
+"""How long to wait for another process that saves what was left: 64 answers take a second or two."""
+
+_LOOK_SECONDS: Final = 0.02
 
 _HEAD: Final = b"gkj1"
 _HEAD_LENGTH: Final = len(_HEAD) + 4
@@ -90,15 +96,37 @@ class Journal:
             self._write(slot, bytes(SLOT))
             self._used.discard(slot)
 
-    def leftovers(self) -> Iterator[Leftover]:
-        """Yield the files of processes that are gone, each locked until the next one is asked for."""
-        for path in sorted(self._folder.glob(_PATTERN)):
-            if path == self._path:
-                continue
-            with contextlib.suppress(OSError), path.open("r+b", buffering=0) as file:
-                if not _locked(file) or not path.exists():
+    def leftovers(self) -> Generator[Leftover, None, None]:
+        """Yield the files of processes that are gone, each locked until the next one is asked for.
+
+        One process at a time looks at them: who comes second finds what the first one has not taken. A file that is
+        locked all the same is a living process's own.
+
+        Raises:
+            TimeoutError: another process has been looking at them for too long.
+        """
+        if not any(self._folder.glob(_PATTERN)):
+            return
+        with self._turn():
+            for path in sorted(self._folder.glob(_PATTERN)):
+                if path == self._path:
                     continue
-                yield Leftover(path, file)
+                with contextlib.suppress(OSError), path.open("r+b", buffering=0) as file:
+                    if not _locked(file) or not path.exists():
+                        continue
+                    yield Leftover(path, file)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other process looks at what was left."""
+        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            until = time.monotonic() + _TURN_SECONDS
+            while not _locked(file):
+                if time.monotonic() > until:
+                    raise TimeoutError("another process has been reading the journals for too long")
+                time.sleep(_LOOK_SECONDS)  # a lock on a file has no event to wait for
+            yield
 
     def close(self) -> None:
         """Let go of the file; it is removed unless it holds entries that the database has not taken."""

@@ -145,12 +145,14 @@ def _impurities(module: Module) -> list[str]:
     calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
     clocks = [each for each in calls if isinstance(each, ast.Attribute) and each.attr in CLOCKS]
     system = [
-        each for each in ast.walk(module.tree) if isinstance(each, ast.Attribute) and ast.unparse(each.value) == "os"
+        each
+        for each in ast.walk(module.tree)
+        if isinstance(each, ast.Attribute) and ast.unparse(each.value) == "os" and each.attr not in HARMLESS
     ]
     return [
         *(f"{module.name}:{line} imports {name}" for line, name in imported(module) if name.split(".")[0] in NO_IO),
         *(f"{module.name}:{each.lineno} reads a clock: {ast.unparse(each)}" for each in clocks),
-        *(f"{module.name}:{each.lineno} asks the system: os.{each.attr}" for each in system if each.attr not in HARMLESS),
+        *(f"{module.name}:{each.lineno} asks the system: os.{each.attr}" for each in system),
     ]
 
 

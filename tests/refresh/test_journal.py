@@ -166,12 +166,14 @@ def test_only_who_is_gone_leaves_something_behind(folder: Path) -> None:
     assert left(folder) == [b"an answer"]
 
 
-def test_who_takes_up_what_was_left_is_alone_with_it(folder: Path) -> None:
-    """R-14: two processes that start at once do not both save it."""
+def test_who_takes_up_what_was_left_is_alone_with_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-14: two processes that start at once do not both save it: the second waits, and is told when that is too long."""
     _leave(folder)
+    monkeypatch.setattr("grantkeeper.journal._TURN_SECONDS", 0.01)
     for leftover in Journal(folder).leftovers():
         assert [entry.payload for entry in leftover.entries()] == [b"an answer"]
-        assert left(folder) == []
+        with pytest.raises(TimeoutError):
+            left(folder)
         leftover.remove()
 
     assert left(folder) == []

@@ -146,7 +146,10 @@ class Consents:
         grant = self._grant(flow, consent, mine.grant if mine else None, now)
         if source is not None:
             grant = replace(grant, ends_at=source.grant.ends_at, consented_at=source.grant.consented_at)
-        generation = mine.generation + 1 if mine else 1
+        # Who keeps their own refresh token stays in its generation, and leaves a refresh of it that is under way alone:
+        # what that brings is newer.
+        keeps = mine is not None and source is mine
+        generation = 1 if mine is None else mine.generation + (0 if keeps else 1)
         sealed = self._vault.seal_tokens(
             Tokens(refresh_token=refresh_token, access_token=answer.access_token),
             grant=grant,
@@ -157,6 +160,8 @@ class Consents:
         if mine is None:
             self._store.insert_grant(row)
             self._withdraw_if_second(flow, consent, row)
+        elif keeps:
+            self._store.save_grant(row, expected_version=mine.grant.version)
         else:
             self._store.save_tokens(row, expected_version=mine.grant.version, attempt=None)
         if answer.access_token is not None and grant.usable:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self, get_args
 
-from ..errors import InvalidInput, NotFound, ProviderUnavailable, printable
+from ..errors import InvalidInput, NotFound, printable
 from ..journal import Journal
 from ..model import (
     DEFAULT_MIN_TTL,
@@ -30,6 +30,7 @@ from .consents import LIVE, NAMED, Consents
 from .flows import Flows, OtherAccount
 from .parts import Parts
 from .refresh.leases import LEASE
+from .refresh.refusals import Closed
 from .revoking import Revoking, Siblings
 from .tokens.keeping import WAIT_FOR_LEASE
 from .tokens.refreshes import Refreshes
@@ -371,7 +372,11 @@ class Keeper:
             after = rows[-1].grant.id
 
     def close(self) -> None:
-        """Close the database and HTTP pools, after one more try to save what is not saved yet; may be called twice."""
+        """Close the database and HTTP pools; may be called twice.
+
+        Refreshes under way are waited for, at most as long as a lease, and what is not saved yet is tried once more.
+        """
+        self._refreshes.finish()
         self._closing.set()
         self._refreshes.close()
         self._authority.close()
@@ -380,7 +385,7 @@ class Keeper:
     def _pause(self, duration: timedelta) -> None:
         """Wait; who waits for a lease must not believe that time has passed because the keeper is closed."""
         if self._closing.wait(duration.total_seconds()):
-            raise ProviderUnavailable("The keeper was closed meanwhile.", sent=False)
+            raise Closed
 
     def __enter__(self) -> Self:
         return self

@@ -43,11 +43,11 @@ _decode_flow = msgspec.json.Decoder(_FlowInRow).decode
 
 
 class Vault:
-    """Seals and opens the rows of one installation."""
+    """Seals and opens the rows of one `installation`."""
 
     def __init__(self, sealer: Sealer, installation: str) -> None:
         self._sealer = sealer
-        self._installation = installation
+        self.installation = installation
 
     def seal_tokens(self, tokens: Tokens, *, grant: Grant, generation: int, key: bytes | None) -> Sealed:
         """Seal a grant's tokens; `key` is the row's wrapped data key, None for a new row.
@@ -88,7 +88,11 @@ class Vault:
 
     def seal_answer(self, written: bytes, *, grant_id: str, generation: int) -> Sealed:
         """Seal an answer that the database did not take yet, for the journal; `generation` is what it follows."""
-        return self._sealer.seal(written, self._context(JOURNAL, grant_id, "answer", generation))
+        try:
+            return self._sealer.seal(written, self._context(JOURNAL, grant_id, "answer", generation))
+        except BaseException:
+            del written  # a traceback that shows local variables must not show it
+            raise
 
     def open_answer(self, sealed: Sealed, *, grant_id: str, generation: int) -> bytes:
         """Open what `seal_answer` sealed; raises SealBroken."""
@@ -100,7 +104,7 @@ class Vault:
         return self._context(table, grant.id, "tokens", generation)
 
     def _context(self, table: str, row: str, column: str, generation: int) -> SealContext:
-        return SealContext(installation=self._installation, table=table, row=row, column=column, generation=generation)
+        return SealContext(installation=self.installation, table=table, row=row, column=column, generation=generation)
 
 
 def _flow_written(secrets: FlowSecrets) -> bytes:

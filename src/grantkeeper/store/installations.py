@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Engine, Executable, bindparam, func, select, update
+from sqlalchemy import BigInteger, Connection, Engine, Executable, bindparam, case, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ..model import GrantStatus
@@ -15,7 +15,11 @@ _INSTALLATION: Final = tables.installation.columns
 _GRANT: Final = tables.grant.columns
 
 SELECT: Final = select(_INSTALLATION.id, _INSTALLATION.counted, _INSTALLATION.place)
-SETTLE: Final = update(tables.installation).values(place=bindparam("now_at"), counted=bindparam("so_far"))
+_SO_FAR: Final = bindparam("so_far", type_=BigInteger)
+SETTLE: Final = update(tables.installation).values(
+    place=bindparam("now_at"), counted=case((_INSTALLATION.counted < _SO_FAR, _SO_FAR), else_=_INSTALLATION.counted)
+)
+"""Never counts back: another process may have counted on meanwhile."""
 COUNTS: Final = (
     select(_GRANT.client, func.count().label("grants"))
     .where(_GRANT.status == str(GrantStatus.ACTIVE))

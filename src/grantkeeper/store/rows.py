@@ -107,7 +107,12 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
 
 def without_lease(row: GrantRow) -> dict[str, Any]:
     """Return the columns that end a refresh: no lease, and what stays open of it."""
-    return {"lease_owner": None, "lease_until": None, "sent_at": _or_none(row.sent_at), "sends": row.sends}
+    return {
+        "lease_owner": None,
+        "lease_until": None,
+        "sent_at": _or_none(row.sent_at),
+        "sends": min(row.sends, tables.MOST_SENDS),
+    }
 
 
 def grant_row(columns: Sequence[Any]) -> GrantRow:

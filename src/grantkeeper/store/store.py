@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Update,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -76,7 +77,7 @@ def _begin_refresh(clock: ColumnElement[int]) -> Update:
             lease_owner=bindparam("attempt"),
             lease_until=clock + bindparam("lease", type_=BigInteger),
             sent_at=func.coalesce(_GRANT.sent_at, bindparam("at", type_=BigInteger)),
-            sends=_GRANT.sends + 1,
+            sends=case((_GRANT.sends < tables.MOST_SENDS, _GRANT.sends + 1), else_=_GRANT.sends),
         )
     )
 
@@ -322,7 +323,10 @@ class SqlStore:
 
     def end_refresh(self, grant_id: str, *, attempt: str, sent_at: datetime | None, sends: int) -> bool:
         """Give the lease back and write down what stays open; False when it is not `attempt`'s any more."""
-        left = {"sent_at": None if sent_at is None else rows.instant(sent_at), "sends": sends}
+        left = {
+            "sent_at": None if sent_at is None else rows.instant(sent_at),
+            "sends": min(sends, tables.MOST_SENDS),
+        }
         key, after = rows.searchable(grant_id), {"lease_owner": None, "lease_until": None, **left}
         landed = _holds(tables.grant, {"id": key, **after})
         return self._update(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1

@@ -22,6 +22,7 @@ ISSUER_LENGTH: Final = 255
 SUBJECT_LENGTH: Final = 255  # OpenID Connect Core 2
 EMAIL_LENGTH: Final = 320  # RFC 3696 errata 1690: 64 and 255 and the sign between
 ID_LENGTH: Final = 64  # SHA-256 in hex, and room for any random id
+MOST_SENDS: Final = 1000  # counted no further: the column is small, and a provider may be in trouble for weeks
 WORD_LENGTH: Final = 64  # values of our own enumerations
 
 metadata: Final = MetaData()

@@ -28,6 +28,7 @@ class Answered:
 class Left(msgspec.Struct, frozen=True):
     """An entry of the journal, opened as far as anybody may: the answer itself is sealed."""
 
+    installation: str
     grant_id: str
     generation: int
     attempt: str
@@ -53,7 +54,14 @@ def entry_of(answered: Answered, vault: Vault) -> bytes:
     grant_id, generation = answered.row.grant.id, answered.row.generation
     sealed = vault.seal_answer(_written(answered), grant_id=grant_id, generation=generation)
     return msgspec.json.encode(
-        Left(grant_id=grant_id, generation=generation, attempt=answered.attempt, key=sealed.key, data=sealed.data)
+        Left(
+            installation=vault.installation,
+            grant_id=grant_id,
+            generation=generation,
+            attempt=answered.attempt,
+            key=sealed.key,
+            data=sealed.data,
+        )
     )
 
 

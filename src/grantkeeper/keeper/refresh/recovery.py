@@ -5,22 +5,35 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from ...errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, Misconfigured, NotFound
+from ...errors import (
+    Conflict,
+    ConsentRequired,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    Misconfigured,
+    NotFound,
+    ProviderUnavailable,
+)
 from ...journal import Entry, Journal, Leftover
 from ...model import GrantRow, OAuthClient, Secret, Store
 from ..vault import Vault
 from .entries import answered_of, left
 from .leases import Watch
+from .refusals import Closed
 from .saving import Saving
 
 log = logging.getLogger("grantkeeper")
 
 BATCH: Final = 100
 _LOOK: Final = timedelta(milliseconds=250)
+
+TRY_AGAIN: Final = timedelta(seconds=2)
+"""How soon a refresh is tried again whose provider is in trouble: a time of grace may be short."""
 
 
 class Recovery:
@@ -58,25 +71,32 @@ class Recovery:
         if self._journal is None:
             return 0
         with self._replaying:
-            return sum(self._replayed(leftover) for leftover in self._journal.leftovers())
+            try:
+                with closing(self._journal.leftovers()) as leftovers:  # closed at once, and with it the turn given on
+                    return sum(map(self._replayed, leftovers))
+            except OSError as error:
+                raise DatabaseUnavailable(f"A journal could not be read: {error}.", advice="Try again.") from None
 
     def resolve(self, *, patience: timedelta) -> int:
         """Find out, oldest first, what became of refreshes with an unknown outcome; returns how many are resolved.
 
-        Each is sent once more with the same token (R-13). Those under the lease of a process that may still live are
-        waited for, `patience` in all.
+        Each is sent once more with the same token (R-13), and again later while the provider is in trouble. Those under
+        the lease of a process that may still live are waited for, `patience` in all.
         """
         clients = self._rotating()
         watches: dict[str, Watch] = {}
+        later: dict[str, timedelta] = {}
         resolved: set[str] = set()
         tried: set[str] = set()
         waited = timedelta()
         while clients:
             found = self._store.unresolved(clients=clients, limit=BATCH + len(watches))  # past those that stay open
             rows = [row for row in found if row.grant.id not in tried]
-            for row in rows:
+            for row in (row for row in rows if later.get(row.grant.id, waited) <= waited):
                 done = self._resolved(row, watches.setdefault(row.grant.id, Watch()))
-                if done is not None:
+                if isinstance(done, timedelta):
+                    later[row.grant.id] = waited + done
+                else:
                     tried.add(row.grant.id)
                     resolved |= {row.grant.id} if done else set()
             if not rows or waited >= patience:
@@ -95,30 +115,34 @@ class Recovery:
         """Return the OAuth clients whose provider may replace refresh tokens: elsewhere nothing can be lost."""
         return tuple(name for name, client in self._clients.items() if client.provider.rotation != "none")
 
-    def _resolved(self, row: GrantRow, watch: Watch) -> bool | None:
-        """Refresh a grant; None when its lease is somebody else's, False when its outcome stays unknown."""
+    def _resolved(self, row: GrantRow, watch: Watch) -> bool | timedelta:
+        """Refresh a grant; False when its outcome stays unknown, a time when it is to be tried again after it."""
         try:
-            return True if self._refresh(row, watch) else None
+            return True if self._refresh(row, watch) else timedelta()
         except (ConsentRequired, NotFound) as error:
             log.warning("a refresh that was interrupted is resolved: %s", error)
             return True
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Closed):
             raise
-        except GrantkeeperError as error:
+        except ProviderUnavailable as error:
             log.warning("a refresh that was interrupted cannot be resolved yet: %s", error)
+            return max(error.retry_after or timedelta(), TRY_AGAIN)
+        except GrantkeeperError as error:
+            log.warning("a refresh that was interrupted cannot be resolved: %s", error)
             return False
 
     def _replayed(self, leftover: Leftover) -> int:
+        """Save what one file holds, as far as it can be, and remove the file when that is all of it."""
         count, whole = 0, True
         for entry in leftover.entries():
             try:
                 self._save(entry)
-            except (Conflict, ConsentRequired, NotFound) as error:
+            except (Conflict, ConsentRequired) as error:
                 log.warning("an answer in the journal is of no use any more: %s", error)
             except DatabaseUnavailable:
                 raise
             except GrantkeeperError as error:
-                log.error("an answer in %s cannot be saved: %s", entry.file, error)  # noqa: TRY400
+                log.warning("an answer in %s is not saved: %s", entry.file, error)
                 whole = False
                 continue
             else:
@@ -130,6 +154,8 @@ class Recovery:
 
     def _save(self, entry: Entry) -> None:
         found = left(entry.payload)
+        if found.installation != self._vault.installation:
+            raise NotFound("It belongs to another database, whose keeper will find it.")
         row = self._store.grant(found.grant_id)
         if row is None:
             raise NotFound(f"There is no grant {found.grant_id!r} any more.")

@@ -12,6 +12,7 @@ from ...model import Grant, GrantRow, OAuthClient, Reason, Secret
 from ...oauth.token import TokenAnswer, TokenRefusal
 from ...renewal import Meaning, meaning
 from ..authority import Authority, refused
+from ..tokens.gate import Gate
 from ..vault import Vault
 from . import holders
 from .entries import Answered
@@ -45,6 +46,7 @@ class Refreshing:
         leases: Leases,
         saving: Saving,
         judging: Judging,
+        gate: Gate,
     ) -> None:
         self._vault = vault
         self._authority = authority
@@ -54,6 +56,7 @@ class Refreshing:
         self._leases = leases
         self._saving = saving
         self._judging = judging
+        self._gate = gate
 
     def refresh(self, row: GrantRow, watch: Watch) -> tuple[Grant, Secret] | None:
         """Refresh the grant of a row that was read a moment ago; None when somebody else does, or has just done so.
@@ -65,11 +68,15 @@ class Refreshing:
             ConsentRequired: the grant is over. Misconfigured: the provider does not accept the OAuth client.
             Conflict: the row was given other tokens meanwhile: read it again.
         """
+        with self._gate.passed():
+            return self._refreshed(row, watch)
+
+    def _refreshed(self, row: GrantRow, watch: Watch) -> tuple[Grant, Secret] | None:
         client = self._client(row.grant)
         token = self._vault.open_tokens(row).refresh_token
         if token is None:
             raise unusable(row.grant, reason=Reason.NO_REFRESH_TOKEN)
-        self._judging.check_may_send(client)
+        self._judging.check_may_send(client, row.grant.id)
         self._saving.prepare()
         attempt = self._taken(row, watch, client)
         if attempt is None:
@@ -78,7 +85,7 @@ class Refreshing:
             answered = self._answered(row, client, token, attempt)
         except BaseException:  # a KeyboardInterrupt too: the provider may have answered
             self._leases.give_back(row, attempt, unknown=True)
-            self._judging.unsent(client)
+            self._judging.unsent(client, row.grant.id)
             raise
         if isinstance(answered, Answered):
             return self._saved(answered)
@@ -91,7 +98,7 @@ class Refreshing:
             attempt = self._leases.take(row, watch)
         finally:
             if attempt is None:
-                self._judging.unsent(client)
+                self._judging.unsent(client, row.grant.id)
         return attempt
 
     def _client(self, grant: Grant) -> OAuthClient:
@@ -132,7 +139,11 @@ class Refreshing:
 
     def _again(self, row: GrantRow, attempt: str, wait: timedelta, *, unknown: bool) -> bool:
         """Wait, and take the lease anew; False when the row is not as it was."""
-        self._pause(wait)
+        try:
+            self._pause(wait)
+        except BaseException:  # what is known of the token is not more than before
+            self._leases.give_back(row, attempt, unknown=unknown)
+            raise
         return self._leases.again(row, attempt, unknown=unknown)
 
     def _sent(self, client: OAuthClient, token: Secret) -> TokenAnswer | NoTokens:
@@ -170,7 +181,7 @@ class Refreshing:
         """End an attempt that brought no tokens; returns what to raise."""
         if isinstance(answer, Misconfigured | Conflict):
             self._leases.give_back(row, attempt, unknown=unknown)
-            self._judging.unsent(client)
+            self._judging.unsent(client, row.grant.id)
             return answer
         if isinstance(answer, ProviderUnavailable):
             self._leases.give_back(row, attempt, unknown=unknown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import ConsentRequired, NotFound
+from ...errors import ConsentRequired, NotFound, ProviderUnavailable
 from ...model import Grant, Reason
 from ...oauth.token import TokenRefusal
 from ...renewal import advice
@@ -23,3 +23,10 @@ def unusable(grant: Grant, refusal: TokenRefusal | None = None, *, reason: Reaso
         advice=advice(reason),
         provider=refusal.words if refusal else None,
     )
+
+
+class Closed(ProviderUnavailable):
+    """The keeper was closed meanwhile: nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("The keeper was closed meanwhile.", sent=False)

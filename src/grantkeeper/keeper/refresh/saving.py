@@ -96,16 +96,18 @@ class Saving:
         Raises Conflict when the row was given other tokens meanwhile, ConsentRequired when it was ended, NotFound.
         """
         try:
-            saved = self._saved(answered)
-        except _AWAY as error:
+            saved = self._saved(answered, answered.attempt)
+        except (Conflict, ConsentRequired, NotFound):
+            holders.end(answered.attempt)
+            raise
+        except BaseException as error:  # Ctrl-C, too: the answer exists nowhere else
             log.error(  # noqa: TRY400 - a traceback adds nothing
                 "grant %s was refreshed, but the database does not take it yet: %s", answered.row.grant.id, error
             )
             self._keep(answered)
+            if not isinstance(error, _AWAY):
+                raise
             return replace(self._changed(answered.row, answered).grant, version=answered.row.grant.version)
-        except BaseException:
-            holders.end(answered.attempt)
-            raise
         holders.end(answered.attempt)
         return saved
 
@@ -132,8 +134,10 @@ class Saving:
         A row of an earlier generation takes it, too: the database was restored from a backup, this is newer.
         """
         row = self._as_it_is(answered)
+        if row.lease not in ("", answered.attempt) and not holders.is_gone(row.lease):
+            raise ProviderUnavailable(f"Grant {row.grant.id} is refreshed by another process; its answer comes later.")
         newer = replace(answered, row=replace(row, generation=answered.row.generation))
-        return self._saved(newer, attempt=answered.attempt if row.lease == answered.attempt else "")
+        return self._saved(newer, None if row.lease not in ("", answered.attempt) else row.lease)
 
     def close(self) -> None:
         """Try to save what is kept once more; what then is left stays in the journal."""
@@ -147,10 +151,12 @@ class Saving:
         if self._journal is not None:
             self._journal.close()
 
-    def _saved(self, answered: Answered, attempt: str | None = None) -> Grant:
-        """Save under the lease; when it was lost, on top of whatever still has the tokens that this came from."""
+    def _saved(self, answered: Answered, attempt: str | None) -> Grant:
+        """Save under the lease; when it was lost, on top of whatever still has the tokens that this came from.
+
+        `attempt` is who must hold the lease, "" when nobody may, None when that does not matter.
+        """
         row, waited = answered.row, timedelta()
-        attempt = answered.attempt if attempt is None else attempt
         for _ in range(SAVE_ATTEMPTS):
             changed = self._changed(row, answered)
             late = attempt != answered.attempt
@@ -215,14 +221,18 @@ class Saving:
 
     def _keep(self, answered: Answered) -> None:
         """Hold an answer in memory and in the journal, and see to it that it is saved."""
-        slot = None
+        grant_id = answered.row.grant.id
+        with self._kept_lock:
+            self._kept[grant_id] = (answered, None)
         if self._journal is not None:
             try:
                 slot = self._journal.put(entry_of(answered, self._vault))
-            except OSError as error:
-                log.error("the answer for grant %s is in memory only: %s", answered.row.grant.id, error)  # noqa: TRY400
+            except (OSError, GrantkeeperError) as error:
+                log.error("the answer for grant %s is in memory only: %s", grant_id, error)  # noqa: TRY400
+            else:
+                with self._kept_lock:
+                    self._kept[grant_id] = (answered, slot)
         with self._kept_lock:
-            self._kept[answered.row.grant.id] = (answered, slot)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._retry, name="grantkeeper-saving", daemon=True)
                 self._thread.start()
@@ -247,7 +257,7 @@ class Saving:
         grant_id = answered.row.grant.id
         error: GrantkeeperError | None = None
         try:
-            self._saved(answered)
+            self._saved(answered, answered.attempt)
         except (Conflict, ConsentRequired, NotFound) as found:
             error = found
         with self._kept_lock:

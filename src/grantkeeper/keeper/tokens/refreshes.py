@@ -7,15 +7,17 @@ import threading
 from datetime import timedelta
 from typing import Final
 
-from ...errors import DatabaseUnavailable, GrantkeeperError, ProviderUnavailable
+from ...errors import DatabaseUnavailable, GrantkeeperError
 from ...forks import in_child
 from ...renewal import Breakers
 from ..parts import Parts
 from ..refresh.judging import Judging
-from ..refresh.leases import Leases
+from ..refresh.leases import LEASE, Leases
 from ..refresh.recovery import Recovery
 from ..refresh.refreshing import Refreshing
+from ..refresh.refusals import Closed
 from ..refresh.saving import Saving
+from .gate import Gate
 from .keeping import WAIT_FOR_LEASE, TokenKeeping
 from .memory import Memory
 
@@ -36,6 +38,7 @@ class Refreshes:
         )
         self._pause = pause
         self._breakers = Breakers()
+        self._gate = Gate()
         refreshing = Refreshing(
             vault=vault,
             authority=parts.authority,
@@ -45,6 +48,7 @@ class Refreshes:
             leases=Leases(store=store, now=now, length=lease, replay=self._replay),
             saving=self._saving,
             judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=self._breakers),
+            gate=self._gate,
         )
         self.tokens = TokenKeeping(
             store=store,
@@ -69,7 +73,7 @@ class Refreshes:
 
     def _forked(self) -> None:
         self._background = None
-        for each in (self.memory, self.tokens, self._saving, self._recovery, self._breakers):
+        for each in (self.memory, self.tokens, self._saving, self._recovery, self._breakers, self._gate):
             each.start_afresh()
 
     def recover(self, patience: timedelta) -> int:
@@ -87,6 +91,10 @@ class Refreshes:
         self._background = threading.Thread(target=self._recover, name="grantkeeper-recovery", daemon=True)
         self._background.start()
 
+    def finish(self) -> None:
+        """Begin no refresh any more, and wait for those under way: a provider's answer is not to be cut off (R-57)."""
+        self._gate.close(LEASE)
+
     def close(self) -> None:
         """Wait for what is being recovered, and save what the database did not take before."""
         if self._background is not None:
@@ -97,7 +105,7 @@ class Refreshes:
         try:
             while not self._recovered():
                 self._pause(TRY_AGAIN)
-        except ProviderUnavailable:  # the keeper is closed
+        except Closed:
             return
 
     def _recovered(self) -> bool:
@@ -106,7 +114,7 @@ class Refreshes:
         except DatabaseUnavailable as error:
             log.warning("what was interrupted could not be recovered yet: %s", error)
             return False
-        except ProviderUnavailable:
+        except Closed:
             raise
         except GrantkeeperError as error:
             log.warning("what was interrupted could not be recovered: %s", error)
