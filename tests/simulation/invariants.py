@@ -16,7 +16,7 @@ from grantkeeper.model import AccessToken, GrantRow, GrantStatus, Reason
 from grantkeeper.renewal import Admission, Change
 from grantkeeper.renewal.breaker import MANY_REFUSALS, OUTAGE_FIRST_WAIT
 from simulation.baton import Task
-from simulation.processes import Process, micro
+from simulation.processes import SLOT, Process, micro
 from simulation.server import CANARY, RefreshToken
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ class Checker:
 
 def _entries(path: Path) -> Iterable[bytes]:
     with path.open("rb") as file:
-        while head := file.read(16 * 1024):
+        while head := file.read(SLOT):
             if head[:4] == b"gkj1":
                 length = int.from_bytes(head[4:8], "big")
                 yield head[8 : 8 + length]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+SLOT: Final = 4096
+"""Room for an answer in a journal: those of the server here are short."""
 READS: Final = frozenset({"grant", "grants", "unresolved"})
 SAVES: Final = frozenset({"insert_grant", "save_grant", "save_tokens"})
 
@@ -122,22 +124,22 @@ class Watched(Breakers):
     def __init__(self, process: Process, real: Breakers) -> None:
         self._process, self._real = process, real
 
-    def admit(self, provider: str, client: str, *, now: datetime) -> Admission:
+    def admit(self, *which: str, **what: Any) -> Admission:
         """Pass on."""
-        admission = self._real.admit(provider, client, now=now)
+        admission = self._real.admit(*which, **what)
         self._process.world.checker.asked(self._process, admission)
         return admission
 
-    def record(self, provider: str, client: str, **what: Any) -> Change:
+    def record(self, *which: str, **what: Any) -> Change:
         """Pass on."""
-        change = self._real.record(provider, client, **what)
+        change = self._real.record(*which, **what)
         self._process.world.checker.recorded(self._process, change)
         return change
 
-    def unsent(self, provider: str, client: str) -> None:
+    def unsent(self, *which: str, **what: Any) -> None:
         """Pass on."""
         self._process.world.checker.unsent(self._process)
-        self._real.unsent(provider, client)
+        self._real.unsent(*which, **what)
 
     def frozen(self, client: str) -> bool:
         """Pass on."""
@@ -351,6 +353,9 @@ def patched() -> Iterator[None]:
         if not start(pid):
             raise ProcessLookupError
 
+    def sleep(seconds: float) -> None:
+        Here.scheduler.sleep(int(seconds * SECOND))
+
     made = SimpleNamespace(token_hex=lambda _length: f"{next(Here.world.numbers):012x}")
     replacements: list[tuple[Any, str, Any]] = [
         (holders, "os", SimpleNamespace(getpid=lambda: process().pid, kill=kill)),
@@ -361,6 +366,8 @@ def patched() -> Iterator[None]:
         (holders, "_active", set()),
         (journal_module, "secrets", made),
         (journal_module, "SLOTS", 8),
+        (journal_module, "SLOT", SLOT),
+        (journal_module, "time", SimpleNamespace(monotonic=lambda: Here.scheduler.now / SECOND, sleep=sleep)),
         (consents, "new_grant_id", lambda: f"gr_{next(Here.world.numbers)}x"),
         (keeping, "threading", threads),
         (saving, "threading", threads),
@@ -373,5 +380,5 @@ def patched() -> Iterator[None]:
     ]
     with ExitStack() as stack:
         for place, name, value in replacements:
-            stack.enter_context(patch.object(place, name, value))
+            stack.enter_context(patch.object(place, name, value, create=name == "time"))
         yield
