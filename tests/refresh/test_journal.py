@@ -167,7 +167,7 @@ def test_only_who_is_gone_leaves_something_behind(folder: Path) -> None:
 
 
 def test_who_takes_up_what_was_left_is_alone_with_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R-14: two processes that start at once do not both save it: the second waits, and is told when that is too long."""
+    """R-14: two processes that start at once do not both save it: the second waits, and is told if that is too long."""
     _leave(folder)
     monkeypatch.setattr("grantkeeper.journal._TURN_SECONDS", 0.01)
     for leftover in Journal(folder).leftovers():
