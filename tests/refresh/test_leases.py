@@ -34,7 +34,7 @@ def held(scene: Scene, grant_id: str, by: str = ELSEWHERE, *, lease: timedelta =
 
 def leases(scene: Scene) -> Leases:
     """Return what takes leases, by itself."""
-    return Leases(store=scene.store, now=scene.clock.now, length=LEASE, replay=lambda: None)
+    return Leases(store=scene.store, now=scene.clock.now, length=LEASE, replay=lambda _over: None)
 
 
 # --- the watch -----------------------------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_the_databases_clock_that_jumps_ends_no_lease_at_once(scene: Scene) -> N
         with closing(scene.database()) as store:
             store._now = lambda: scene.clock.now() + HOUR
             row = scene.row(grant)
-            parts = Leases(store=store, now=scene.clock.now, length=LEASE, replay=lambda: None)
+            parts = Leases(store=store, now=scene.clock.now, length=LEASE, replay=lambda _over: None)
             watch = Watch()
             answers.append(parts.take(row, watch) is None)
             watch.passed(4 * SECOND)

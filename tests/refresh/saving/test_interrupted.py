@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from grantkeeper import ProviderUnavailable, SealBroken
+from grantkeeper.keeper.refresh.leases import LEASE
 from grantkeeper.model import GrantRow
 from refresh.saving.outages import kept
 from refresh.saving.test_replays import left_behind, started
@@ -116,4 +117,26 @@ def test_an_answer_of_another_database_is_left_alone(scene: Scene) -> None:
     assert scene.row(grant).generation == 1
 
     started(scene)
+    assert scene.row(grant).generation == 2
+
+
+def test_a_journal_comes_before_a_lease_that_another_host_left(scene: Scene) -> None:
+    """R-14: the answer is here, its row under the lease of a host that was switched off: it is saved, not asked for."""
+    grant = scene.grant()
+    left_behind(scene, grant)
+    row = scene.row(grant)
+    assert scene.store.end_refresh(grant, attempt=row.lease, sent_at=row.sent_at, sends=row.sends)
+    assert scene.store.begin_refresh(
+        grant,
+        version=row.grant.version,
+        sends=row.sends,
+        attempt="0123456789ab.1.1.0123456789ab",
+        at=scene.clock.now(),
+        lease=LEASE,
+    )
+    keeper = started(scene)
+    assert scene.row(grant).generation == 1  # it may still live
+
+    assert keeper.token(grant).value
+    assert scene.sent() == [1]
     assert scene.row(grant).generation == 2

@@ -59,13 +59,21 @@ def check_state_folder(folder: Path) -> Iterator[Finding]:
     if not os.access(there, os.W_OK | os.X_OK):
         advice = "Let this user write it, or name another one: it keeps what the database cannot take."
         yield warning("state folder", f"{folder} cannot be written.", advice)
-    for left in Journal(folder).leftovers():
-        count = len(left.entries())
-        if count:
-            advice = "Start a keeper that reaches the database: it saves them. Do not delete the file."
-            yield warning("state folder", f"{left.path} holds {count} answer(s) that are in no database yet.", advice)
+    for path, count in _left_in(folder):
+        advice = "Start a keeper that reaches the database: it saves them. Do not delete the file."
+        yield warning("state folder", f"{path} holds {count} answer(s) that are in no database yet.", advice)
     if folder.exists():
         yield from check_permissions("state folder", folder)
+
+
+def _left_in(folder: Path) -> list[tuple[Path, int]]:
+    """Return the journals of processes that are gone, and how many answers each holds."""
+    try:
+        with closing(Journal(folder).leftovers()) as leftovers:
+            found = [(left.path, len(left.entries())) for left in leftovers]
+    except OSError:  # another process is saving them
+        return []
+    return [(path, count) for path, count in found if count]
 
 
 def journal_mode(file: Path) -> str:

@@ -71,11 +71,11 @@ class Watch:
 class Leases:
     """Takes leases and gives them back. Thread-safe.
 
-    `replay` puts into the database what processes of this host left in their journals.
+    `replay` puts into the database what processes of this host left in their journals, though a lease named so stands.
     """
 
     def __init__(
-        self, *, store: Store, now: Callable[[], datetime], length: timedelta, replay: Callable[[], object]
+        self, *, store: Store, now: Callable[[], datetime], length: timedelta, replay: Callable[[str], object]
     ) -> None:
         self._store = store
         self._now = now
@@ -90,10 +90,10 @@ class Leases:
             if not self._was_watched(row, watch):
                 return None
             gone = row.lease if watch.longer_than(self._length + STEAL_AFTER) else ""
-        if gone and watch.replayed != gone:
-            # What its holder was answered may be in a journal of this host: that comes first.
-            watch.replayed = gone
-            self._replay()
+        if row.lease and watch.replayed != row.lease:
+            # What its holder was answered, or who held it before, may be in a journal of this host: that comes first.
+            watch.replayed = row.lease
+            self._replay(row.lease)
             return None
         attempt = holders.begin()
         done = False

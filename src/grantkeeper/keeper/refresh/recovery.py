@@ -63,9 +63,10 @@ class Recovery:
         """In a forked child: nobody replays here yet."""
         self._replaying = threading.Lock()
 
-    def replay(self) -> int:
+    def replay(self, over: str = "") -> int:
         """Put into the database what processes of this host left in their journals; returns how many answers.
 
+        Those of a grant that another process refreshes are left for later, unless its lease is the one named `over`.
         Raises DatabaseUnavailable: what is not saved stays in the journal.
         """
         if self._journal is None:
@@ -73,7 +74,7 @@ class Recovery:
         with self._replaying:
             try:
                 with closing(self._journal.leftovers()) as leftovers:  # closed at once, and with it the turn given on
-                    return sum(map(self._replayed, leftovers))
+                    return sum(self._replayed(leftover, over) for leftover in leftovers)
             except OSError as error:
                 raise DatabaseUnavailable(f"A journal could not be read: {error}.", advice="Try again.") from None
 
@@ -131,12 +132,12 @@ class Recovery:
             log.warning("a refresh that was interrupted cannot be resolved: %s", error)
             return False
 
-    def _replayed(self, leftover: Leftover) -> int:
+    def _replayed(self, leftover: Leftover, over: str) -> int:
         """Save what one file holds, as far as it can be, and remove the file when that is all of it."""
         count, whole = 0, True
         for entry in leftover.entries():
             try:
-                self._save(entry)
+                self._save(entry, over)
             except (Conflict, ConsentRequired) as error:
                 log.warning("an answer in the journal is of no use any more: %s", error)
             except DatabaseUnavailable:
@@ -152,7 +153,7 @@ class Recovery:
             leftover.remove()
         return count
 
-    def _save(self, entry: Entry) -> None:
+    def _save(self, entry: Entry, over: str) -> None:
         found = left(entry.payload)
         if found.installation != self._vault.installation:
             raise NotFound("It belongs to another database, whose keeper will find it.")
@@ -168,5 +169,5 @@ class Recovery:
         answered = answered_of(found, self._vault, row=then, client=client, sent=token or Secret(""))
         if token is None:
             raise Conflict(f"Grant {row.grant.id} has no tokens any more.")
-        self._saving.settle_left(answered)
+        self._saving.settle_left(answered, over=over)
         log.warning("grant %s: an answer that was only in the journal is saved", row.grant.id)

@@ -128,13 +128,14 @@ class Saving:
                 continue  # this row is in trouble, not the others'
         return not self._kept
 
-    def settle_left(self, answered: Answered) -> Grant:
+    def settle_left(self, answered: Answered, *, over: str) -> Grant:
         """Save an answer that another process left in its journal; raises as `save`, and when the database is away.
 
-        A row of an earlier generation takes it, too: the database was restored from a backup, this is newer.
+        A row of an earlier generation takes it, too: the database was restored from a backup, this is newer. So does
+        one under the lease named `over`, which has ended.
         """
         row = self._as_it_is(answered)
-        if row.lease not in ("", answered.attempt) and not holders.is_gone(row.lease):
+        if row.lease not in ("", answered.attempt, over) and not holders.is_gone(row.lease):
             raise ProviderUnavailable(f"Grant {row.grant.id} is refreshed by another process; its answer comes later.")
         newer = replace(answered, row=replace(row, generation=answered.row.generation))
         return self._saved(newer, None if row.lease not in ("", answered.attempt) else row.lease)
@@ -144,6 +145,8 @@ class Saving:
         self._closing = True
         if not self.flush_all():
             kept = list(self._kept.values())
+            for answered, _ in kept:
+                holders.end(answered.attempt)
             lost = [answered.row.grant.id for answered, slot in kept if slot is None]
             log.critical("answers for %d grants are in the journal, not in the database", len(kept) - len(lost))
             if lost:

@@ -120,5 +120,5 @@ class Refreshes:
             log.warning("what was interrupted could not be recovered: %s", error)
         return True
 
-    def _replay(self) -> int:
-        return self._recovery.replay()
+    def _replay(self, over: str) -> int:
+        return self._recovery.replay(over)
