@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -251,9 +252,55 @@ def test_a_wrong_client_secret_touches_no_grant(scene: Scene) -> None:
     rows = [scene.row(grant) for grant in grants]
     wrong = replace(scene.client, client_secrets=(Secret("wrong-secret"),))
 
-    assert ask_all(scene.keeper(clients=[wrong]), grants) == [Misconfigured] * 50
+    keeper = scene.keeper(clients=[wrong])
+    assert ask_all(keeper, grants) == [Misconfigured] * 50
     assert [scene.row(grant) for grant in grants] == rows
     assert ask_all(scene.keeper(), grants[:3]) == []
+
+
+def test_a_wrong_client_secret_is_not_tried_all_the_time(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """R-30: providers lock out who does that; when it is mended at the provider, all is well within a minute."""
+    grants = [scene.grant(f"owner-{number}") for number in range(5)]
+    keeper = scene.keeper()
+    refuse(scene, {"error": "invalid_client"}, times=1000, status=401)
+    for _ in range(120):
+        assert ask_all(keeper, grants) == [Misconfigured] * 5
+        scene.clock.advance(SECOND)
+
+    assert 3 < asked(scene) <= 3 + 7
+    assert caplog.text.count("does not accept the OAuth client") == 1
+    with pytest.raises(Misconfigured, match=r"nothing is sent for 'google-ads' for \d+ s\."):
+        keeper.token(grants[0])
+    scene.emulator.faults._armed.clear()
+    scene.clock.advance(timedelta(minutes=1))
+    assert ask_all(keeper, grants) == []
+
+
+def test_trouble_with_one_grant_stops_no_other(scene: Scene) -> None:
+    """R-39, R-51: it is asked for each second and always answered with an error: the others are served at once."""
+    bad = scene.grant("bad")
+    token = scene.refresh_token(bad)
+
+    class Picky(Wire):
+        def send(self, request: Request, *, deadline: timedelta) -> Response:
+            if token in unquote_plus(request.body.decode()):
+                tries.append(scene.clock.now())
+                return Response(status=500, headers={}, body=b"")
+            return super().send(request, deadline=deadline)
+
+    tries: list[datetime] = []
+    keeper = scene.keeper(transport=Picky(scene.emulator))
+    for number in range(120):
+        assert ask_all(keeper, [bad]) == [ProviderUnavailable]
+        if number % 10 == 0:
+            assert ask_all(keeper, [scene.grant(f"good-{number}")]) == []
+        scene.clock.advance(SECOND)
+
+    assert len(tries) < 20
+    with pytest.raises(ProviderUnavailable, match=f"in trouble with this grant.* for {bad} just now") as caught:
+        keeper.token(bad)
+    assert caught.value.sent is False
+    assert caught.value.retry_after is not None
 
 
 # --- which provider, which client ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from grantkeeper.oauth.reading import retry_after as read_retry_after
 from grantkeeper.renewal import Admission, Breakers, Change, Meaning, Outcome, outcome_of
 from grantkeeper.renewal.breaker import (
     BELIEVED_AFTER,
+    BELIEVED_UNTIL,
     CAP,
     MANY_REFUSALS,
     OUTAGE_FIRST_WAIT,
@@ -25,58 +26,10 @@ from grantkeeper.renewal.breaker import (
     WINDOW,
 )
 from grantkeeper.renewal.gate import PROBE_LIFETIME, PROBE_WAIT
+from renewal.desk import SECOND, START, Desk
 
-START = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 NOTHING = Change()
 YES = Admission()
-
-
-class Desk:
-    """Breakers, and a clock moved by hand."""
-
-    def __init__(self) -> None:
-        self.breakers = Breakers()
-        self.now = START
-
-    def admit(self, client: str = "ads", provider: str = "google") -> Admission:
-        """Ask."""
-        return self.breakers.admit(provider, client, now=self.now)
-
-    def record(
-        self,
-        outcome: Outcome,
-        grant_id: str = "g",
-        *,
-        client: str = "ads",
-        provider: str = "google",
-        retry_after: timedelta | None = None,
-    ) -> Change:
-        """Report."""
-        return self.breakers.record(
-            provider, client, grant_id=grant_id, outcome=outcome, retry_after=retry_after, now=self.now
-        )
-
-    def trouble(self, times: int = TROUBLES_IN_A_ROW) -> Change:
-        """Report trouble; return what the last one changed."""
-        return [self.record("trouble") for _ in range(times)][-1]
-
-    def refuse(self, first: int = 0, last: int = MANY_REFUSALS, client: str = "ads") -> Change:
-        """Report refusals of so many grants; return what the last one changed."""
-        return [self.record("refused", f"g{number}", client=client) for number in range(first, last)][-1]
-
-    def waits(self) -> timedelta:
-        """Go to where the next one is admitted, one wait at a time; return how far that was."""
-        start = self.now
-        while not (admission := self.admit()).admitted:
-            self.now += admission.wait
-        return self.now - start
-
-
-@pytest.fixture
-def desk() -> Desk:
-    """Nothing is known yet."""
-    return Desk()
 
 
 def test_five_troubles_in_a_row_are_an_outage(desk: Desk) -> None:
@@ -93,7 +46,7 @@ def test_five_troubles_in_a_row_are_an_outage(desk: Desk) -> None:
 def test_any_answer_in_between_resets_the_row(desk: Desk, outcome: Outcome) -> None:
     """R-51: whoever answers, a refusal too, is not down."""
     desk.trouble(TROUBLES_IN_A_ROW - 1)
-    assert desk.record(outcome, client="another") == NOTHING
+    assert desk.record(outcome, "other", client="another") == NOTHING
     assert desk.trouble(TROUBLES_IN_A_ROW - 1) == NOTHING
     assert desk.admit() == YES
 
@@ -118,7 +71,7 @@ def test_an_outage_is_over_with_the_first_answer(desk: Desk, outcome: Outcome) -
     desk.waits()
     desk.trouble(1)
     desk.waits()
-    assert desk.record(outcome) == Change(closed=("outage",))
+    assert desk.record(outcome, "other") == Change(closed=("outage",))
     assert [desk.admit() for _ in range(3)] == [YES] * 3
     assert desk.trouble() == Change(opened=("outage",))
     assert desk.admit() == Admission(why="outage", wait=OUTAGE_FIRST_WAIT)
@@ -143,7 +96,7 @@ def test_a_probe_that_was_not_sent_gives_its_place_to_another(desk: Desk) -> Non
     desk.trouble()
     desk.waits()
     assert not desk.admit().admitted
-    desk.breakers.unsent("google", "ads")
+    desk.breakers.unsent("google", "ads", grant_id="g")
     assert desk.admit() == YES
     assert not desk.admit().admitted
 
@@ -155,7 +108,8 @@ def test_of_many_threads_one_is_the_probe(desk: Desk, hasty_threads: None) -> No
 
     def ask(number: int) -> bool:
         together.wait()
-        return desk.breakers.admit("google", "ads", now=desk.now - number * timedelta(microseconds=1)).admitted
+        now = desk.now - number * timedelta(microseconds=1)
+        return desk.breakers.admit("google", "ads", grant_id=f"g{number}", now=now).admitted
 
     with ThreadPoolExecutor(8) as pool:
         for _ in range(200):
@@ -354,12 +308,32 @@ def test_a_refusal_ends_an_outage_and_may_begin_a_mass_refusal(desk: Desk) -> No
 
 @pytest.mark.parametrize(
     ("refused_ago", "believed"),
-    [(None, False), (-SECOND, False), (timedelta(), False), (BELIEVED_AFTER - SECOND, False), (BELIEVED_AFTER, True)],
+    [
+        (None, False),
+        (-SECOND, False),
+        (timedelta(), False),
+        (BELIEVED_AFTER - SECOND, False),
+        (BELIEVED_AFTER, True),
+        (BELIEVED_UNTIL, True),
+        (BELIEVED_UNTIL + SECOND, False),
+    ],
 )
-def test_a_refusal_repeated_after_an_hour_is_believed(refused_ago: timedelta | None, believed: bool) -> None:
-    """R-31: an old installation with many grants that really are over comes to rest."""
+def test_a_refusal_repeated_after_an_hour_and_within_days_is_believed(
+    refused_ago: timedelta | None, believed: bool
+) -> None:
+    """R-31: an old installation with many grants that really are over comes to rest; old incidents confirm nothing."""
     refused_at = None if refused_ago is None else START - refused_ago
     assert Breakers.believed(refused_at, now=START) is believed
+
+
+@pytest.mark.parametrize(
+    ("refused_ago", "counts"),
+    [(None, False), (-SECOND, False), (timedelta(), True), (BELIEVED_UNTIL, True), (BELIEVED_UNTIL + SECOND, False)],
+)
+def test_what_is_refused_after_days_is_refused_for_the_first_time(refused_ago: timedelta | None, counts: bool) -> None:
+    """R-31, R-65: also what seems to have been refused in the future."""
+    refused_at = None if refused_ago is None else START - refused_ago
+    assert Breakers.first_refused(refused_at, now=START) == (refused_at if counts else START)
 
 
 @pytest.mark.parametrize("back", [SECOND, timedelta(hours=1), timedelta(days=365)])

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantkeeper.renewal import Admission, Breakers, Outcome
-from grantkeeper.renewal.breaker import CAP, MAX_NAMES, REFUSAL_LONGEST_WAIT, Why
+from grantkeeper.renewal.breaker import CAP, MAX_NAMES, REFUSAL_LONGEST_WAIT, SEVERAL, Why
 from grantkeeper.renewal.gate import LATEST, PROBE_LIFETIME
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+OF_A_GRANT = {"trouble", "not_accepted"}
 LONGEST = max(CAP, REFUSAL_LONGEST_WAIT)
 
 
@@ -29,6 +30,8 @@ class Pass:
 @dataclass(frozen=True)
 class Ask:
     """Somebody wants to refresh."""
+
+    grant_id: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ REPORTS = st.builds(
     grant_id=st.integers(0, 30).map(str),
     retry_after=st.none() | st.timedeltas(),
 )
-FEW: st.SearchStrategy[list[Step]] = st.lists(st.builds(Pass, TIMES) | st.builds(Ask) | REPORTS, max_size=30)
+FEW: st.SearchStrategy[list[Step]] = st.lists(
+    st.builds(Pass, TIMES) | st.builds(Ask, st.integers(0, 3).map(str)) | REPORTS, max_size=30
+)
 MANY = st.builds(
     lambda outcome, times: [Report(outcome, f"many{number}", None) for number in range(times)],
     st.sampled_from(get_args(Outcome)),
@@ -75,15 +80,15 @@ class Watched:
             if isinstance(step, Pass):
                 self.now += step.time
             elif isinstance(step, Ask):
-                self.ask()
+                self.ask(step.grant_id)
             else:
                 self.report(step)
 
-    def ask(self) -> Admission:
+    def ask(self, grant_id: str = "any") -> Admission:
         """Ask, and check the answer."""
-        admission = self.breakers.admit("google", "ads", now=self.now)
+        admission = self.breakers.admit("google", "ads", grant_id=grant_id, now=self.now)
         assert admission.admitted == (admission.wait == timedelta()) == (admission.why is None)
-        assert admission.why is None or admission.why in self.open
+        assert admission.why is None or admission.why in self.open or admission.why in OF_A_GRANT
         assert timedelta() <= admission.wait <= LONGEST
         if self.probe_at is not None:
             self.probe_at = min(self.probe_at, self.now)
@@ -164,12 +169,33 @@ def test_memory_is_bounded_in_grants() -> None:
 def test_memory_is_bounded_in_names(known: str) -> None:
     """R-54: those asked about longest ago go; those in use stay as they are."""
     breakers = Breakers()
-    for _ in range(5):
-        breakers.record("down", "kept", grant_id="g", outcome="trouble", now=START)
+    for number in range(5):
+        breakers.record("down", "kept", grant_id=f"g{number}", outcome="trouble", now=START)
     for number in range(MAX_NAMES * 2):
-        assert breakers.admit(f"provider{number}", f"client{number}", now=START).admitted
-        assert not breakers.admit("down", "kept", now=START).admitted
+        assert breakers.admit(f"provider{number}", f"client{number}", grant_id="new", now=START).admitted
+        assert not breakers.admit("down", "kept", grant_id="new", now=START).admitted
     assert len(getattr(breakers, known)) == MAX_NAMES
+
+
+def test_memory_is_bounded_in_grants_that_meet_trouble() -> None:
+    """R-54: those heard of longest ago go; whoever is answered, or was never in trouble, is not remembered at all."""
+    breakers = Breakers()
+    outcomes: tuple[Outcome, ...] = ("trouble", "ours")
+    for number in range(MAX_NAMES * 2):
+        breakers.record("google", "ads", grant_id=f"g{number}", outcome=outcomes[number % 2], now=START)
+        breakers.admit("google", "ads", grant_id=f"asked{number}", now=START)
+    assert set(breakers._grants) == {f"g{number}" for number in range(MAX_NAMES, MAX_NAMES * 2)}
+    for number in range(MAX_NAMES * 2):
+        breakers.record("google", "ads", grant_id=f"g{number}", outcome="ok", now=START)
+    assert breakers._grants == {}
+
+
+def test_memory_is_bounded_in_what_happens_in_a_row() -> None:
+    """R-54: a provider that is down for a year is not a set of all grants."""
+    breakers = Breakers()
+    for number in range(100):
+        breakers.record("google", "ads", grant_id=f"g{number}", outcome="trouble", now=START)
+    assert len(breakers._providers["google"].troubles._grants) == SEVERAL
 
 
 def test_asking_whether_it_is_frozen_remembers_nothing() -> None:

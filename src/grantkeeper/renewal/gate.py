@@ -1,4 +1,4 @@
-"""The two parts that breakers are made of: a gate that is shut for a while, and who was answered lately."""
+"""What breakers are made of: a gate that is shut for a while, what happens in a row, and who was answered lately."""
 
 from __future__ import annotations
 
@@ -81,6 +81,32 @@ class Gate:
         was_open = self.is_open
         self._wait, self._shut_at, self._probe_at = _NO_TIME, None, None
         return not was_open
+
+
+class Row:
+    """How often something happened in a row, and whether `several` grants met it. Bounded in memory."""
+
+    __slots__ = ("_grants", "_several", "_times")
+
+    def __init__(self, several: int) -> None:
+        self._several = several
+        self._grants: set[str] = set()
+        self._times = 0
+
+    def add(self, grant_id: str) -> None:
+        """Count it once more."""
+        self._times += 1
+        if len(self._grants) < self._several:
+            self._grants.add(grant_id)
+
+    def is_long(self, times: int) -> bool:
+        """Return True when it happened so often, and to several grants."""
+        return self._times >= times and len(self._grants) >= self._several
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._grants.clear()
+        self._times = 0
 
 
 class Answers:
