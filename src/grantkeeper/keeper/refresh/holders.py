@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,8 @@ def _is_there(pid: int) -> bool:
 
     Asked of the kernel: /proc may hide other users' processes (proc(5), hidepid), or not be there.
     """
+    if sys.platform == "win32":  # where signal 0 is Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
