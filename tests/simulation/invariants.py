@@ -49,6 +49,7 @@ class Attempt:
     again that nothing is open.
     """
 
+    name: str
     task: Task
     token: RefreshToken
     lease_until: int
@@ -103,11 +104,11 @@ class Checker:
         """A lease was taken, or taken anew."""
         me, known = self.world.scheduler.me, self.grants[grant_id]
         had = self._begun.get(me)
-        if had is not None and had in known.attempts and had.token is known.token and not had.settled:
+        if had is not None and had.name == attempt:
             had.lease_until = lease_until
             return
         if known.token is not None:
-            self._begun[me] = Attempt(me, known.token, lease_until)
+            self._begun[me] = Attempt(attempt, me, known.token, lease_until)
             known.attempts.append(self._begun[me])
 
     def sending(self, process: Process, value: str) -> Sending:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -326,7 +326,7 @@ class SimJournal(Journal):
         self._process.seam("drop")
         super().drop(slot)
 
-    def leftovers(self) -> Iterator[Leftover]:
+    def leftovers(self) -> Generator[Leftover, None, None]:
         """Yield the files of processes that are gone."""
         for leftover in super().leftovers():
             self._process.world.scheduler.note("found a journal")
