@@ -341,6 +341,14 @@ class SimJournal(Journal):
 @contextmanager
 def patched() -> Iterator[None]:
     """Let what the keeper takes from the operating system be the simulation's."""
+    with ExitStack() as stack:
+        for place, name, value in _replacements():
+            stack.enter_context(patch.object(place, name, value, create=name == "time"))
+        yield
+
+
+def _replacements() -> list[tuple[Any, str, Any]]:
+    """Return what is replaced: where, its name, by what."""
     threads = SimpleNamespace(Lock=threading.Lock, Event=Event, Thread=Thread)
 
     def process(_pid: int = 0) -> Process:
@@ -357,7 +365,7 @@ def patched() -> Iterator[None]:
         Here.scheduler.sleep(int(seconds * SECOND))
 
     made = SimpleNamespace(token_hex=lambda _length: f"{next(Here.world.numbers):012x}")
-    replacements: list[tuple[Any, str, Any]] = [
+    return [
         (holders, "os", SimpleNamespace(getpid=lambda: process().pid, kill=kill)),
         (holders, "secrets", made),
         (holders, "_host", lambda: process().host),
@@ -378,7 +386,3 @@ def patched() -> Iterator[None]:
         (recovery, "_LOOK", timedelta(seconds=1.2)),
         (saving, "_LOOK", timedelta(seconds=0.9)),
     ]
-    with ExitStack() as stack:
-        for place, name, value in replacements:
-            stack.enter_context(patch.object(place, name, value, create=name == "time"))
-        yield
