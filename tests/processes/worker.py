@@ -154,6 +154,8 @@ class Worker:
             self._wire.arm(order.get("die_at", ""))
         with ThreadPoolExecutor(count) as threads:
             replies = list(threads.map(ask, range(count)))
+        if order.get("die_at"):
+            self._keeper._refreshes._saving.flush_all()  # what the thread in the background is about to do
         self._wire.arm("")
         return {
             "tokens": [reply["token"] for reply in replies if "token" in reply],
