@@ -274,7 +274,7 @@ class TokenKeeping:
         if token is None:
             raise ProviderUnavailable("The refresh ended without a token.", advice="Ask again.")
         left = token.expires_at - self._now()
-        if left <= timedelta():
+        if min_ttl is not None and left <= timedelta():
             raise ProviderUnavailable("The new token ended before it could be handed out.", advice="Ask again.")
         if min_ttl is not None and left <= min_ttl:
             lives = timedelta(seconds=int(left.total_seconds()))
