@@ -231,3 +231,13 @@ def test_the_command_line_tells_and_goes_on(tmp_path: Path, monkeypatch: pytest.
     assert run("list")[0] == 3
     assert run("resume", "--yes")[0] == 0
     assert run("list")[0] == 0
+
+
+def test_who_settles_late_counts_nothing_back(site: Site) -> None:
+    """R-60: a process that looked before another counted on must not make the next start look like a restore."""
+    store = SqlStore(f"sqlite:///{site.file}")
+    looked = store.identity()
+    assert store.count_on() == looked.counted + 1
+    store.settle(place=looked.here, counted=looked.counted)
+    assert store.identity().counted == looked.counted + 1
+    store.close()

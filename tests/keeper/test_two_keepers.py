@@ -324,3 +324,19 @@ def test_sweep_takes_every_expired_flow(both: Two, emulator: Emulator) -> None:
 
 def _state_hash(url: str) -> str:
     return sha256(parse_qs(urlsplit(url).query)["state"][0])
+
+
+def test_a_silent_consent_throws_no_refresh_under_way_away(rotating: Two, emulator: Emulator) -> None:
+    """R-12: the consent brings no refresh token and keeps the row's, while a refresh that replaces it is under way."""
+    grant = rotating.connect("acme", IDA)
+    emulator.clock.advance(2 * HOUR)
+
+    def consents() -> None:
+        emulator.omit_refresh_token()
+        assert rotating.connect("acme", IDA, rotating.two).id == grant.id
+
+    rotating.hook.after("/token", consents)
+    assert rotating.one.token(grant.id).value
+    emulator.clock.advance(2 * HOUR)
+    assert rotating.two.token(grant.id).value
+    assert rotating.one.get(grant.id).status is GrantStatus.ACTIVE

@@ -366,3 +366,22 @@ def test_an_answer_of_another_generation_does_not_open(scene: Scene) -> None:
     assert after.recover() == 0
     assert scene.row(grant) == row
     assert path.exists()
+
+
+def test_an_entry_is_on_the_disk_when_it_is_said_to_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-14: a power cut after `put` returned loses nothing, nor does one after `drop` bring anything back."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def sync(file: int) -> None:
+        synced.append(file)
+        real(file)
+
+    journal = Journal(folder)
+    journal.prepare()
+    monkeypatch.setattr(os, "fsync", sync)
+    slot = journal.put(b"an answer")
+    assert len(synced) == 1
+    journal.drop(slot)
+    assert len(synced) == 2
+    journal.close()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from grantkeeper.errors import Conflict, InvalidInput
 from grantkeeper.model import GrantRow, GrantStatus, Reason, Sealed, Store
 from grantkeeper.store import SqlStore
+from grantkeeper.store.tables import MOST_SENDS
 from store.made import GOOGLE, GRANT, NOW, grant_row, saved
 
 on_a_kept_store = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -304,3 +305,19 @@ def test_the_installation_has_a_random_id_that_stays(store: SqlStore) -> None:
 def _clear(store: SqlStore) -> None:
     with store._writing.begin() as connection:
         connection.exec_driver_sql("DELETE FROM grantkeeper_grant")
+
+
+def test_sends_are_counted_no_further_than_the_column_goes(store: SqlStore) -> None:
+    """R-11: a provider that is in trouble for weeks; the column is a small one."""
+    row = grant_row()
+    store.insert_grant(row)
+    lease = timedelta(minutes=1)
+    assert store.begin_refresh(row.grant.id, version=1, attempt="a", at=NOW, lease=lease)
+    assert store.end_refresh(row.grant.id, attempt="a", sent_at=NOW, sends=40_000)
+    found = store.grant(row.grant.id)
+    assert found is not None
+    assert found.sends == MOST_SENDS
+    assert store.begin_refresh(row.grant.id, version=1, sends=MOST_SENDS, attempt="b", at=NOW, lease=lease)
+    found = store.grant(row.grant.id)
+    assert found is not None
+    assert found.sends == MOST_SENDS

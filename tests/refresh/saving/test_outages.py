@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError
-from grantkeeper.keeper.refresh.leases import LEASE, STEAL_AFTER
+from grantkeeper.keeper.authority import DEADLINE
+from grantkeeper.keeper.refresh.leases import LEASE, MARGIN, STEAL_AFTER
+from grantkeeper.keeper.refresh.saving import _LAST_RETRY
 from grantkeeper.model import GrantRow
 from refresh.saving.outages import AWAY, READ_ONLY, comes_back, goes_away, kept, saved_in_the_background
 from refresh.scene import HOUR, SECOND, Scene
@@ -235,3 +237,43 @@ def test_a_kept_answer_is_saved_before_a_waiter_sends_the_old_token(scene: Scene
 
     assert scene.keeper(store=theirs, pause=pause).token(grant).value
     assert scene.sent() == [1, 2]
+
+
+def test_a_waiter_takes_no_lease_of_a_database_that_takes_no_writes(scene: Scene) -> None:
+    """R-14: that writes work is proved before the lease is watched for the last time: its holder saves first."""
+    grant = scene.grant()
+    row = scene.row(grant)
+    assert scene.store.begin_refresh(
+        grant,
+        version=row.grant.version,
+        attempt="0123456789ab.1.1.0123456789ab",
+        at=scene.clock.now(),
+        lease=timedelta(seconds=1),
+    )
+    theirs = scene.database()
+    theirs.unwritable = AWAY
+    began = scene.clock.now()
+    with pytest.raises(DatabaseUnavailable):
+        scene.keeper(store=theirs).token(grant)
+    assert scene.clock.now() - began < 2 * STEAL_AFTER
+    assert scene.sent() == []
+
+
+def test_what_a_closed_keeper_could_not_save_is_taken_up_by_the_next_of_its_process(scene: Scene) -> None:
+    """R-14: its attempt is over with it, so that its lease is no living one."""
+    grant = scene.grant()
+    goes_away(scene)
+    with scene.keeper(journal=scene.journal()) as keeper:
+        keeper.token(grant)
+    comes_back(scene)
+    began = scene.clock.now()
+
+    assert scene.keeper(journal=scene.journal()).token(grant).value
+    assert scene.clock.now() - began < SECOND
+    assert scene.sent() == [1]
+
+
+def test_a_lease_outlives_the_call_that_it_is_for() -> None:
+    """R-04: what is left of it when the call begins at the latest is more than the call may take."""
+    assert LEASE - MARGIN >= DEADLINE
+    assert STEAL_AFTER > 2 * _LAST_RETRY

@@ -127,10 +127,16 @@ class Recovery:
             raise
         except ProviderUnavailable as error:
             log.warning("a refresh that was interrupted cannot be resolved yet: %s", error)
-            return max(error.retry_after or timedelta(), TRY_AGAIN)
+            return max(error.retry_after or timedelta(), self._soon(row))
         except GrantkeeperError as error:
             log.warning("a refresh that was interrupted cannot be resolved: %s", error)
             return False
+
+    def _soon(self, row: GrantRow) -> timedelta:
+        """Return when to try again: several times within the provider's time of grace, if that is known."""
+        client = self._clients.get(row.grant.client)
+        grace = client.provider.rotation_grace if client else None
+        return TRY_AGAIN if grace is None else min(TRY_AGAIN, grace / 4)
 
     def _replayed(self, leftover: Leftover, over: str) -> int:
         """Save what one file holds, as far as it can be, and remove the file when that is all of it."""
