@@ -270,3 +270,14 @@ def test_a_living_process_is_waited_for(scene: Scene) -> None:
     assert scene.keeper().token(grant).value
     assert seen == [0]
     assert scene.sent() == [1]
+
+
+@pytest.mark.parametrize(("grace", "soon"), [(None, 2.0), (timedelta(seconds=3), 0.75), (timedelta(minutes=30), 2.0)])
+def test_a_short_time_of_grace_is_used_several_times(scene: Scene, grace: timedelta | None, soon: float) -> None:
+    """R-13: a provider in trouble at our start is asked again before its grace is over."""
+    row = scene.row(scene.grant())
+    recovery = scene.keeper()._refreshes._recovery
+    client = recovery._clients[row.grant.client]
+    recovery._clients = {client.name: replace(client, provider=replace(client.provider, rotation_grace=grace))}
+
+    assert recovery._soon(row).total_seconds() == soon
