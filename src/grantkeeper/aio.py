@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final, ParamSpec, Self, TypeVar
 
 from .keeper import Keeper
-from .keeper.flows import OtherAccount
+from .keeper.consent.flows import OtherAccount
 from .keeper.revoking import Siblings
 from .keeper.tokens.keeping import WAIT_FOR_LEASE
 from .model import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, OAuthClient, Redirect, Revocation, Secret

@@ -6,6 +6,7 @@ GrantkeeperError
 |- ConsentRequired       the owner  dead or missing consent, missing scopes; .grant_id .reason .advice
 |  `- AccountMismatch    the owner  consented as another person than before; .expected .actual
 |- ConsentDenied         the owner  said no on the consent screen
+|- AccessRefused         the owner  the account or the person may not, or it was not shared; .who .code .account_id
 |- Misconfigured         you        the configuration, the key, the OAuth client: says what to change
 |  `- InvalidInput       you        a value that the calling program passed; also a ValueError
 |- BadCallback           nobody     state, iss or browser does not match: refused, nothing spent
@@ -21,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 from datetime import timedelta
+from typing import Literal
 
 # What a provider says is shown to people and written to logs: long enough for Google's longest sentence, short
 # enough that a hostile answer cannot fill a screen or a log (facts: RFC 6749 5.2 sets no limit).
@@ -41,13 +43,15 @@ def printable(text: str, limit: int = WORDS_LIMIT) -> str:
 class ProviderWords:
     """The provider's own words for an error (RFC 6749 4.1.2.1 and 5.2), cleaned and cut, never HTML.
 
-    `subtype` is Google's `error_subtype` (facts: `invalid_rapt`, `rapt_required`).
+    `subtype` is Google's `error_subtype` (facts: `invalid_rapt`, `rapt_required`). `request_id` is an API's own name of
+    the request, which its support asks for.
     """
 
     error: str
     description: str = ""
     uri: str = ""
     subtype: str = ""
+    request_id: str = ""
 
     def __post_init__(self) -> None:
         """Clean each member: whoever builds one cannot forget it."""
@@ -151,6 +155,34 @@ class AccountMismatch(ConsentRequired):
 
 class ConsentDenied(GrantkeeperError):
     """The person said no on the consent screen (`access_denied`, RFC 6749 4.1.2.1); nothing was changed."""
+
+
+class AccessRefused(GrantkeeperError):
+    """The grant lives, but this account, or this person, may not do this: something has to change on the owner's side.
+
+    Attributes:
+        who: whether it is about the `person` who consented or about the `account`.
+        code: the API's name for it (`AuthorizationError.USER_PERMISSION_DENIED`), or ours: `not_shared`, `lost`.
+        grant_id: the grant in question.
+        account_id: the account in question, "" when it is about the person or not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        who: Literal["person", "account"],
+        code: str,
+        grant_id: str | None = None,
+        account_id: str = "",
+        advice: str = "",
+        provider: ProviderWords | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice, provider=provider)
+        self.who = who
+        self.code = code
+        self.grant_id = grant_id
+        self.account_id = account_id
 
 
 class Misconfigured(GrantkeeperError):

@@ -24,10 +24,8 @@ from .forks import in_child
 from .model import Request, Response
 from .providers.urls import is_endpoint, parts
 
-MAX_BODY: Final = 1024 * 1024
-"""After decompression. Token answers have a few kB, key sets and metadata less than 10 kB."""
-_MAX_RECEIVED: Final = MAX_BODY + 256 * 1024
-"""On the wire, headers and informational answers included: these have no end of their own (RFC 9110 15.2)."""
+_BESIDE_BODY: Final = 256 * 1024
+"""On the wire, beside the body: headers and informational answers have no end of their own (RFC 9110 15.2)."""
 _WRITE_SIZE: Final = 16 * 1024
 _KEEPALIVE_SECONDS: Final = 4.0
 """Less than the 5 s after which common servers hang up: what meets a closing connection has an unknown outcome."""
@@ -61,12 +59,17 @@ class _Exchange(threading.local):
     ends: float = 0.0
     handshakes: int = 0
     received: int = 0
+    largest: int = 0
     sent: bool = False
 
-    def begin(self, deadline: timedelta, *, handshakes: int) -> None:
-        """Start a request; its new connections shake hands so often (proxy, provider) before it is written to them."""
+    def begin(self, deadline: timedelta, *, handshakes: int, largest: int) -> None:
+        """Start a request; its new connections shake hands so often (proxy, provider) before it is written to them.
+
+        Its answer's body has at most `largest` bytes.
+        """
         self.ends = time.monotonic() + deadline.total_seconds()
         self.handshakes = handshakes
+        self.largest = largest
         self.received = 0
         self.sent = False
 
@@ -89,7 +92,7 @@ class _Stream(httpcore2.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._inner.read(max_bytes, self._exchange.remaining(httpcore2.ReadTimeout))
         self._exchange.received += len(data)
-        if self._exchange.received > _MAX_RECEIVED:
+        if self._exchange.received > self._exchange.largest + _BESIDE_BODY:
             raise _TooLarge
         return data
 
@@ -214,13 +217,13 @@ class HttpTransport:
         if not is_endpoint(request.url):
             raise InvalidInput(f"{printable(request.url, 200)!r} is not an https URL (http is for loopback only).")
         handshakes = self._proxy_handshakes + (urlsplit(request.url).scheme == "https")
-        self._exchange.begin(deadline, handshakes=handshakes)
+        self._exchange.begin(deadline, handshakes=handshakes, largest=request.largest)
         try:
             return self._once(request, deadline)
         except _TROUBLE as error:
             said = _said(error)
         except _TooLarge:
-            said = "sent more than 1 MiB"
+            said = f"sent more than {request.largest >> 20} MiB"
         except _Unasked:
             said = "answered before it was asked"
         except _Undecodable:
@@ -243,7 +246,7 @@ class HttpTransport:
             if self._exchange.received == 0:  # bytes left over from the answer before, maybe another owner's tokens
                 raise _Unasked
             headers = _headers(answer.headers)
-            body = _body(answer.iter_stream(), headers.get("content-encoding", ""))
+            body = _body(answer.iter_stream(), headers.get("content-encoding", ""), request.largest)
         return Response(status=answer.status, headers=headers, body=body)
 
 
@@ -271,19 +274,19 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _body(chunks: Iterable[bytes], encoding: str) -> bytes:
-    """Return the body, decompressed piece by piece so that a bomb never unfolds (RFC 9110 8.4.1).
+def _body(chunks: Iterable[bytes], encoding: str, largest: int) -> bytes:
+    """Return the body of at most `largest` bytes, decompressed piece by piece (RFC 9110 8.4.1): a bomb never unfolds.
 
     We ask for no compression; gzip and deflate are read all the same, because some servers do not listen.
     """
     word = encoding.strip().casefold()
     if word in ("", "identity"):
-        return _joined(chunks)
+        return _joined(chunks, largest)
     if word not in ("gzip", "x-gzip", "deflate"):
         raise _Undecodable
     unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip and zlib headers are told apart
     try:
-        body = _joined(unzip.decompress(chunk, MAX_BODY + 1) for chunk in chunks)
+        body = _joined((unzip.decompress(chunk, largest + 1) for chunk in chunks), largest)
     except zlib.error:
         raise _Undecodable from None
     if not unzip.eof:
@@ -291,11 +294,11 @@ def _body(chunks: Iterable[bytes], encoding: str) -> bytes:
     return body
 
 
-def _joined(chunks: Iterable[bytes]) -> bytes:
+def _joined(chunks: Iterable[bytes], largest: int) -> bytes:
     body = bytearray()
     for chunk in chunks:
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > largest:
             raise _TooLarge
     return bytes(body)
 

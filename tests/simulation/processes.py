@@ -17,7 +17,7 @@ from grantkeeper import journal as journal_module
 from grantkeeper.errors import DatabaseUnavailable, ProviderUnavailable
 from grantkeeper.journal import Journal, Leftover
 from grantkeeper.keeper import Keeper, consents
-from grantkeeper.keeper.consents import Consents
+from grantkeeper.keeper.consent.consents import Consents
 from grantkeeper.keeper.refresh import holders, leases, recovery, saving
 from grantkeeper.keeper.tokens import keeping
 from grantkeeper.model import Request, Response, Store

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from grantkeeper.errors import ConsentRequired, GrantkeeperError, InvalidInput, ProviderUnavailable, SealBroken
-from grantkeeper.keeper.consents import Consent
+from grantkeeper.keeper.consent.consents import Consent
 from grantkeeper.model import (
     AccessToken,
     FlowRow,

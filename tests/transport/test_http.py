@@ -18,7 +18,7 @@ import pytest
 
 from grantkeeper import http
 from grantkeeper.errors import InvalidInput, ProviderUnavailable
-from grantkeeper.http import MAX_BODY, HttpTransport
+from grantkeeper.http import HttpTransport
 from grantkeeper.model import Request, Response, Transport
 from transport.rawserver import Peer, RawServer, Script, answering, raw_server, response
 

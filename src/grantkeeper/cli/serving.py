@@ -85,7 +85,7 @@ def serve(
             advice="On your own machine: grantkeeper serve --owner OWNER. In your site: mount "
             "grantkeeper.web.grantkeeper_app(keeper, owner=...), see the docs on embedding.",
         )
-    from grantkeeper.keeper.keeper import checked_owner
+    from grantkeeper.keeper.inputs import checked_owner
 
     checked_owner(owner)
     _refuse_beyond_loopback(host)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import threading
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self, get_args
@@ -26,8 +24,9 @@ from ..model import (
     Transport,
 )
 from .authority import Authority
-from .consents import LIVE, NAMED, Consents
-from .flows import Flows, OtherAccount
+from .consent.consents import LIVE, NAMED, Consents
+from .consent.flows import Flows, OtherAccount
+from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .parts import Parts
 from .refresh.leases import LEASE
 from .refresh.refusals import Closed
@@ -38,18 +37,6 @@ from .vault import Vault
 
 if TYPE_CHECKING:
     from ..settings import Settings
-
-LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
-"""RFC 8252 7.3: a literal address, any port; our own path, without query."""
-
-OWNER_LIMIT: Final = 255
-"""Longest owner id, in characters: what fits an index of every database that the store runs on."""
-
-UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control, format (bidirectional overrides), surrogates, private, unassigned, line and paragraph separators."""
-
-BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and signs that show nothing: Hangul fillers, the empty Braille pattern."""
 
 PAGE: Final = 200
 
@@ -193,7 +180,7 @@ class Keeper:
             grant_id=grant_id,
             login_hint=checked_hint(login_hint),
             other_account=other_account,
-            redirect_uri=_redirect_uri(oauth_client, redirect_uri),
+            redirect_uri=chosen_redirect_uri(oauth_client, redirect_uri),
         )
 
     def complete(
@@ -401,34 +388,3 @@ def _by_name(clients: Iterable[OAuthClient]) -> dict[str, OAuthClient]:
             raise InvalidInput(f"Two OAuth clients are named {client.name!r}.", advice="Give each its own name.")
         named[client.name] = client
     return named
-
-
-def checked_owner(owner: str) -> str:
-    """Return the owner id if it is usable: 1 to 255 characters, none of them invisible, no space at the ends."""
-    if not 0 < len(owner) <= OWNER_LIMIT:
-        raise InvalidInput(f"An owner is a text of 1 to {OWNER_LIMIT} characters: your own id of the customer.")
-    if owner != owner.strip() or any(unicodedata.category(c) in UNSEEN or c in BLANK for c in owner):
-        raise InvalidInput(
-            f"The owner {printable(owner, 64)!r} has control, invisible or bidirectional characters or outer spaces.",
-            advice="Use an id that a person can read back.",
-        )
-    return owner
-
-
-def checked_hint(hint: str | None) -> str | None:
-    """Return the login hint if it can stand in a URL: at most 320 characters (an e-mail address), all printable."""
-    if hint is not None and (not 0 < len(hint) <= 320 or not hint.isprintable()):
-        raise InvalidInput("login_hint is an e-mail address or a subject, at most 320 printable characters.")
-    return hint
-
-
-def _redirect_uri(client: OAuthClient, override: str | None) -> str:
-    """Return the redirect URI of a flow: one per client, but any loopback port for installed ones (RFC 8252 7.3)."""
-    if override is None or override == client.redirect_uri:
-        return client.redirect_uri
-    if client.kind == "installed" and LOOPBACK.fullmatch(override):
-        return override
-    raise InvalidInput(
-        f"redirect_uri is not the one of the OAuth client {client.name!r}.",
-        advice="Leave it out, or use an installed (desktop) client for a loopback address.",
-    )

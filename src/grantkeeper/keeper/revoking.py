@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from ..errors import Conflict, NotFound, SealBroken
 from ..model import Grant, GrantRow, GrantStatus, Reason, Revocation, Secret
-from .consents import LIVE, has_refresh_token
+from .consent.consents import LIVE, has_refresh_token
 from .parts import Parts
 
 Siblings: TypeAlias = Literal["keep", "end"]

@@ -3,23 +3,35 @@
 Standard library only, no I/O, no clock. All datetimes are aware and in UTC.
 """
 
+from .account import Account, AccountChanges, FoundAccount, Look, Picker, Preselect, Sharing, Way
+from .event import Event
 from .grant import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, Reason, Redirect, Revocation
 from .provider import Death, OAuthClient, Provider, Rotation
 from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed, Tokens
-from .seams import Sealer, Store, TokenSource, Transport
+from .seams import AccountSource, AccountStore, EventStore, Sealer, Store, TokenSource, Transport
 from .secret import Secret
 from .wire import Request, Response
 
 __all__ = [
     "DEFAULT_MIN_TTL",
     "AccessToken",
+    "Account",
+    "AccountChanges",
+    "AccountSource",
+    "AccountStore",
     "Death",
+    "Event",
+    "EventStore",
     "FlowRow",
+    "FoundAccount",
     "Grant",
     "GrantRow",
     "GrantStatus",
     "Installation",
+    "Look",
     "OAuthClient",
+    "Picker",
+    "Preselect",
     "Provider",
     "Reason",
     "Redirect",
@@ -31,8 +43,10 @@ __all__ = [
     "Sealed",
     "Sealer",
     "Secret",
+    "Sharing",
     "Store",
     "TokenSource",
     "Tokens",
     "Transport",
+    "Way",
 ]

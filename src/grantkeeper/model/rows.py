@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from .account import Picker
 from .grant import Grant
 from .secret import Secret
 
@@ -61,7 +62,8 @@ class FlowRow:
 
     `sealed` opens to the PKCE verifier and the nonce; None once used. `redirect_uri` is what the authorization request
     carried: the token request repeats it byte by byte (RFC 6749 4.1.3) whatever the configuration says meanwhile.
-    `grant_id` is the grant that is consented again, or "". `outcome` is "" until the flow has ended.
+    `grant_id` is the grant that is consented again, or "". `outcome` is "" until the flow has ended. `picker` is how
+    the person chooses accounts afterwards; None when nobody is asked and all are shared.
     """
 
     state_hash: str
@@ -77,6 +79,7 @@ class FlowRow:
     consumed_at: datetime | None = None
     outcome: str = ""
     result_grant_id: str = ""
+    picker: Picker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
+from .account import Account, Look, Sharing
+from .event import Event
 from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
 from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed
 from .secret import Secret
 from .wire import Request, Response
+
+ALL_SHARED: Final = Sharing()
 
 
 class TokenSource(Protocol):
@@ -19,6 +24,24 @@ class TokenSource(Protocol):
 
     def report_rejected(self, grant_id: str, token: Secret) -> None:
         """Say that an API refused `token` (401) although it should be valid; the next `token()` brings another."""
+
+
+@runtime_checkable
+class AccountSource(TokenSource, Protocol):
+    """A TokenSource that also knows which accounts its grants reach, and which of them are shared."""
+
+    def accounts(
+        self,
+        grant_id: str,
+        *,
+        kind: str | None = None,
+        search: str | None = None,
+        include: Literal["shared", "all"] = "shared",
+    ) -> list[Account]:
+        """Return the accounts that are shared, or all that are known."""
+
+    def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
+        """Return the shared account of this id, or the only one; raises why there is none."""
 
 
 class Transport(Protocol):
@@ -44,8 +67,59 @@ class Sealer(Protocol):
         """Return the wrapped data key wrapped by the newest ring key, or None when it already is."""
 
 
+class AccountStore(Protocol):
+    """Accounts, the looks that found them, and what is shared; a part of the Store."""
+
+    def of(self, grant_id: str, *, kind: str | None = None) -> list[Account]:
+        """Return every account of the grant, lost ones included, ordered by kind and id."""
+
+    def get(self, grant_id: str, kind: str, account_id: str) -> Account | None:
+        """Return one account, or None."""
+
+    def looks(self, grant_id: str) -> list[Look]:
+        """Return how the last looks went, one of each kind."""
+
+    def sharing(self, grant_id: str) -> Sharing | None:
+        """Return what the grant shares; None when there is no such grant."""
+
+    def save_look(
+        self, look: Look, changed: Sequence[Account], *, sharing: Sharing | None = None, event: Event | None = None
+    ) -> None:
+        """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
+
+        `look.version` must be one more than what is stored (compare-and-swap); raises Conflict if not. `sharing`, when
+        given, is what the grant shares from now on.
+        """
+
+    def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:
+        """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`."""
+
+    def forget(self, grant_id: str) -> None:
+        """Delete the grant's accounts and looks."""
+
+
+class EventStore(Protocol):
+    """What happened, in the order in which it was written; a part of the Store."""
+
+    def add(self, event: Event) -> None:
+        """Write one event that no change goes with."""
+
+    def read(
+        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[Event]:
+        """Return events that match all that is given, those with an id greater than `after`, oldest first."""
+
+
 class Store(Protocol):
     """The business's database. Every method is one short transaction; none is open while the provider is called."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """What grants reach."""
+
+    @property
+    def events(self) -> EventStore:
+        """What happened."""
 
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
@@ -71,8 +145,8 @@ class Store(Protocol):
     def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
         """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
 
-    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "") -> None:
-        """Record how a consumed flow ended, so that a reload shows the same page."""
+    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "", expires_at: datetime) -> None:
+        """Record how a consumed flow ended, and until when its pages can be read."""
 
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
         """Delete flows that ended before then; returns how many."""
@@ -94,7 +168,7 @@ class Store(Protocol):
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
 
-    def insert_grant(self, row: GrantRow) -> None:
+    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED) -> None:
         """Add a row; raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked."""
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:

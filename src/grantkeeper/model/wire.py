@@ -9,17 +9,24 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request to a provider. repr shows method and URL only: headers and body hold secrets."""
+    """An HTTP request to a provider. repr shows method and URL only: headers and body hold secrets.
+
+    `largest` is how many bytes of an answer are read; what is larger is ProviderUnavailable.
+    """
 
     method: Literal["GET", "POST"]
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    largest: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A provider's answer, at most 1 MiB. Header names are lower-case. repr shows the status only."""
+    """A provider's answer, at most as large as its request allows. Header names are lower-case.
+
+    repr shows the status only.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

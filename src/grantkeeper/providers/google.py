@@ -145,4 +145,5 @@ def at(base_url: str) -> Provider:
         userinfo_endpoint=f"{base}/v1/userinfo",
         jwks_uri=f"{base}/oauth2/v3/certs",
         manage_url=f"{base}/",
+        api_url=base,
     )

@@ -8,7 +8,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Final, Literal
 
 from grantkeeper.errors import InvalidInput, Misconfigured, printable
-from grantkeeper.keeper.keeper import checked_owner
+from grantkeeper.keeper.inputs import checked_owner
 from grantkeeper.web.guard import origin_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
-from grantkeeper.keeper.flows import sha256
+from grantkeeper.keeper.consent.flows import sha256
 from grantkeeper.web.outcome import Stop, cross_site, stale_form, too_large
 
 if TYPE_CHECKING:

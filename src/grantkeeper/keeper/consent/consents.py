@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from ..errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
-from ..model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Tokens
-from ..oauth.identity import Identity
-from ..oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
-from ..renewal import advice, meaning
-from .parts import Parts
+from ...errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
+from ...model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Tokens
+from ...oauth.identity import Identity
+from ...oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
+from ...renewal import advice, meaning
+from ..parts import Parts
 
 LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
 

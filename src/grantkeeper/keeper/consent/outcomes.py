@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ..errors import (
+from ...errors import (
     AccountMismatch,
     BadCallback,
     Conflict,

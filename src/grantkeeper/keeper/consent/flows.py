@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-from ..errors import (
+from ...errors import (
     BadCallback,
     Conflict,
     ConsentDenied,
@@ -23,7 +23,7 @@ from ..errors import (
     NotFound,
     ProviderUnavailable,
 )
-from ..model import (
+from ...model import (
     FlowRow,
     Grant,
     GrantRow,
@@ -32,7 +32,7 @@ from ..model import (
     Redirect,
     Secret,
 )
-from ..oauth.authorization import (
+from ...oauth.authorization import (
     CallbackParams,
     authorization_response,
     authorization_url,
@@ -40,11 +40,11 @@ from ..oauth.authorization import (
     code_challenge,
     query_pairs,
 )
-from ..oauth.token import scope_difference
+from ...oauth.token import scope_difference
+from ..parts import Parts
+from ..vault import FlowSecrets
 from . import outcomes
 from .consents import LIVE, NAMED, Consent, Consents
-from .parts import Parts
-from .vault import FlowSecrets
 
 log = logging.getLogger("grantkeeper")
 

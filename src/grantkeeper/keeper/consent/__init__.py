@@ -1,0 +1,1 @@
+"""From a click to a row: flows, what people granted, and how each ended."""
