@@ -8,11 +8,16 @@ from enum import StrEnum
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from ..errors import ProviderWords
 from .secret import Secret
 
 DEFAULT_MIN_TTL: Final = timedelta(minutes=5)
 """How long a token handed out lives at least. google-auth refuses tokens with less than 3 min 45 s left
 (google.auth.credentials REFRESH_THRESHOLD, 2.62)."""
+
+UNIDENTIFIED: Final = "unidentified:"
+"""What the subject of a grant begins with whose person is not known: its refresh token was taken over from a file and
+its scopes do not say who it is. The rest names the token. With the next consent the person becomes known."""
 
 
 class GrantStatus(StrEnum):
@@ -90,6 +95,16 @@ class Grant:
         """True when tokens are handed out for it."""
         return self.status is GrantStatus.ACTIVE
 
+    @property
+    def identified(self) -> bool:
+        """True when it is known who consented; False for a taken-over refresh token that does not say so."""
+        return not self.subject.startswith(UNIDENTIFIED)
+
+    @property
+    def person(self) -> str:
+        """Who consented, for people to read: the e-mail address, else the subject."""
+        return (self.email or self.subject) if self.identified else "not known yet"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect:
@@ -129,3 +144,31 @@ class Revocation:
     grant: Grant
     at_provider: Literal["revoked", "kept", "pending", "unreadable", "nothing_to_revoke"]
     siblings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What a refresh token turned out to be that people already have.
+
+    `alive` tells whether the provider takes it; if not, `reason` says why as far as that can be told, `advice` what to
+    do, and `words` what the provider said. `missing` is what of the required scopes it lacks: it lives, and the person
+    has to consent again all the same. `email` and `subject` are "" when its scopes do not say whose it is.
+    """
+
+    alive: bool
+    reason: Reason = Reason.NONE
+    advice: str = ""
+    words: ProviderWords | None = None
+    scopes: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    ends_at: datetime | None = None
+    subject: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What became of a refresh token that people already had: its grant, and whether that was `known` before."""
+
+    grant: Grant
+    known: bool
