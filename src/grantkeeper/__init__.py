@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    AccessRefused,
     AccountMismatch,
     BadCallback,
     Conflict,
@@ -33,14 +34,20 @@ from .errors import (
 from .model import (
     DEFAULT_MIN_TTL,
     AccessToken,
+    Account,
+    AccountChanges,
+    Event,
     Grant,
     GrantStatus,
+    Look,
     OAuthClient,
+    Picker,
     Provider,
     Reason,
     Redirect,
     Revocation,
     Secret,
+    Sharing,
     TokenSource,
 )
 
@@ -53,22 +60,29 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_MIN_TTL",
+    "AccessRefused",
     "AccessToken",
+    "Account",
+    "AccountChanges",
     "AccountMismatch",
+    "Adoption",
     "AsyncKeeper",
     "BadCallback",
     "Conflict",
     "ConsentDenied",
     "ConsentRequired",
     "DatabaseUnavailable",
+    "Event",
     "Grant",
     "GrantStatus",
     "GrantkeeperError",
     "InvalidInput",
     "Keeper",
+    "Look",
     "Misconfigured",
     "NotFound",
     "OAuthClient",
+    "Picker",
     "Provider",
     "ProviderUnavailable",
     "ProviderWords",
@@ -78,6 +92,7 @@ __all__ = [
     "SealBroken",
     "Secret",
     "Settings",
+    "Sharing",
     "TokenSource",
 ]
 

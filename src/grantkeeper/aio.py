@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, ParamSpec, Self, TypeVar
 
 from .keeper import Keeper
+from .keeper.accounts.reach import Include
 from .keeper.consent.flows import OtherAccount
 from .keeper.revoking import Siblings
 from .keeper.tokens.keeping import WAIT_FOR_LEASE
-from .model import DEFAULT_MIN_TTL, AccessToken, Grant, GrantStatus, OAuthClient, Redirect, Revocation, Secret
+from .model import (
+    DEFAULT_MIN_TTL,
+    AccessToken,
+    Account,
+    AccountChanges,
+    Adoption,
+    Event,
+    Examination,
+    Grant,
+    GrantStatus,
+    Look,
+    OAuthClient,
+    Picker,
+    Redirect,
+    Revocation,
+    Secret,
+    Sharing,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +71,7 @@ class AsyncKeeper:
         login_hint: str | None = None,
         other_account: OtherAccount = "refuse",
         redirect_uri: str | None = None,
+        picker: Picker | None = None,
     ) -> Redirect:
         """See `Keeper.begin`."""
         return await self._run(
@@ -65,6 +84,7 @@ class AsyncKeeper:
             login_hint=login_hint,
             other_account=other_account,
             redirect_uri=redirect_uri,
+            picker=picker,
         )
 
     async def complete(
@@ -133,6 +153,64 @@ class AsyncKeeper:
     async def report_rejected(self, grant_id: str, token: Secret) -> None:
         """See `Keeper.report_rejected`."""
         await self._run(self._database, self.keeper.report_rejected, grant_id, token)
+
+    async def accounts(
+        self, grant_id: str, *, kind: str | None = None, search: str | None = None, include: Include = "shared"
+    ) -> list[Account]:
+        """See `Keeper.accounts`."""
+        return await self._run(self._calls, self.keeper.accounts, grant_id, kind=kind, search=search, include=include)
+
+    async def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
+        """See `Keeper.account`."""
+        return await self._run(self._calls, self.keeper.account, grant_id, kind=kind, account_id=account_id)
+
+    async def discover(self, grant_id: str) -> AccountChanges:
+        """See `Keeper.discover`."""
+        return await self._run(self._calls, self.keeper.discover, grant_id)
+
+    async def looks(self, grant_id: str) -> list[Look]:
+        """See `Keeper.looks`."""
+        return await self._run(self._database, self.keeper.looks, grant_id)
+
+    async def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
+        """See `Keeper.share`."""
+        return await self._run(self._database, self.keeper.share, grant_id, accounts)
+
+    async def choice(
+        self, flow: str | None, ref: str, *, owner: str | None = None
+    ) -> tuple[Grant, Picker | None, Sharing]:
+        """See `Keeper.choice`."""
+        return await self._run(self._calls, self.keeper.choice, flow, ref, owner=owner)
+
+    async def events(
+        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[Event]:
+        """See `Keeper.events`."""
+        return await self._run(
+            self._database, self.keeper.events, grant_id=grant_id, kind=kind, after=after, limit=limit
+        )
+
+    async def adopt(
+        self,
+        owner: str,
+        client: str,
+        refresh_token: Secret,
+        *,
+        email: str | None = None,
+        picker: Picker | None = None,
+    ) -> Adoption:
+        """See `Keeper.adopt`."""
+        return await self._run(
+            self._calls, self.keeper.adopt, owner, client, refresh_token, email=email, picker=picker
+        )
+
+    async def examine(self, client: str, refresh_token: Secret) -> Examination:
+        """See `Keeper.examine`."""
+        return await self._run(self._calls, self.keeper.examine, client, refresh_token)
+
+    async def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
+        """See `Keeper.hand_out`."""
+        return await self._run(self._database, self.keeper.hand_out, grant_id, form=form, who=who)
 
     async def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
         """See `Keeper.revoke`."""

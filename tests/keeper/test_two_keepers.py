@@ -25,6 +25,7 @@ from grantkeeper import (
 )
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper.consent.flows import sha256
+from grantkeeper.model import GrantRow, Sharing
 from grantkeeper.testing import EmulatorTransport, consent
 from keeper.people import IDA, SAM, TOM, Two, refreshes
 
@@ -186,7 +187,13 @@ def test_two_browsers_of_two_people_at_once_leave_one_connected(both: Two, emula
         emulator.clock.advance(timedelta(seconds=1))
 
     insert = both.store.insert_grant
-    both.store.insert_grant = lambda row: (setattr(both.store, "insert_grant", insert), tom_first(), insert(row))[2]  # type: ignore[method-assign,func-returns-value]
+
+    def after_tom(row: GrantRow, *, sharing: Sharing) -> None:
+        both.store.insert_grant = insert  # type: ignore[method-assign]
+        tom_first()
+        insert(row, sharing=sharing)
+
+    both.store.insert_grant = after_tom  # type: ignore[assignment]
     with pytest.raises(AccountMismatch):
         both.one.complete(redirect.flow, back)
 

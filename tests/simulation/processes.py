@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 from grantkeeper import journal as journal_module
 from grantkeeper.errors import DatabaseUnavailable, ProviderUnavailable
 from grantkeeper.journal import Journal, Leftover
-from grantkeeper.keeper import Keeper, consents
+from grantkeeper.keeper import Keeper
+from grantkeeper.keeper.consent import consents
 from grantkeeper.keeper.consent.consents import Consents
 from grantkeeper.keeper.refresh import holders, leases, recovery, saving
 from grantkeeper.keeper.tokens import keeping

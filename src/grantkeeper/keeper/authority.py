@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from ..errors import BadCallback, GrantkeeperError, Misconfigured, ProviderUnavailable
 from ..forks import in_child
-from ..model import OAuthClient, Provider, Request, Secret, Transport
+from ..model import UNIDENTIFIED, OAuthClient, Provider, Request, Response, Secret, Transport
 from ..oauth.identity import Identity, IdTokenInvalid, id_token_identity, jwks_answer, jwks_request
 from ..oauth.revocation import revocation_answer, revocation_request
 from ..oauth.token import TokenAnswer, TokenRefusal, exchange_request, refresh_request, token_answer
@@ -77,6 +77,11 @@ class Authority:
         """Send one refresh (RFC 6749 6); raises ProviderUnavailable when no answer came."""
         return self._ask(client, lambda secret: refresh_request(client, secret=secret, refresh_token=refresh_token))
 
+    def call(self, request: Request, token: Secret, *, deadline: timedelta) -> Response:
+        """Call an API of a provider with an access token (RFC 6750 2.1); raises ProviderUnavailable."""
+        headers = {**request.headers, "authorization": f"Bearer {token.reveal()}"}
+        return self._transport.send(replace(request, headers=headers), deadline=deadline)
+
     def revoke(self, client: OAuthClient, token: Secret) -> bool:
         """Revoke at the provider (RFC 7009); False means: try later, or there is no revocation endpoint."""
         if client.provider.revocation_endpoint is None:
@@ -86,8 +91,11 @@ class Authority:
         except ProviderUnavailable:
             return False
 
-    def identify(self, client: OAuthClient, answer: TokenAnswer, *, nonce: str) -> Identity:
-        """Return who consented, from the validated id_token (OpenID Connect Core 3.1.3.7); raises BadCallback."""
+    def identify(self, client: OAuthClient, answer: TokenAnswer, *, nonce: str | None) -> Identity:
+        """Return who consented, from the validated id_token (OpenID Connect Core 3.1.3.7); raises BadCallback.
+
+        `nonce` is None for the answer to a refresh (Core 12.2).
+        """
         if answer.id_token is None:
             raise BadCallback(
                 f"{client.provider.called} did not say who consented: its answer has no id_token.",
@@ -107,11 +115,14 @@ class Authority:
         self._transport.close()
 
     def _identity(
-        self, client: OAuthClient, answer: TokenAnswer, id_token: Secret, nonce: str, keys: Mapping[str, Any]
+        self, client: OAuthClient, answer: TokenAnswer, id_token: Secret, nonce: str | None, keys: Mapping[str, Any]
     ) -> Identity:
-        return id_token_identity(
+        found = id_token_identity(
             id_token, keys=keys, client=client, nonce=nonce, now=self._now(), access_token=answer.access_token
         )
+        if found.subject.startswith(UNIDENTIFIED):  # a word of ours: anybody's consent takes such a grant over
+            raise IdTokenInvalid("its sub is none that can be told from ours")
+        return found
 
     def _provider_keys(self, provider: Provider, *, older_than: timedelta) -> Mapping[str, Any]:
         """Return the provider's JWKS, fetched again when that was last tried longer ago.

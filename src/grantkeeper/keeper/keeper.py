@@ -16,16 +16,24 @@ from ..model import (
     GrantRow,
     GrantStatus,
     OAuthClient,
+    Picker,
     Redirect,
     Revocation,
     Sealer,
     Secret,
+    Sharing,
     Store,
     Transport,
 )
+from .accounts.looking import Looking
+from .accounts.reach import Reach
+from .accounts.verbs import AccountVerbs
 from .authority import Authority
 from .consent.consents import LIVE, NAMED, Consents
 from .consent.flows import Flows, OtherAccount
+from .files.adopting import Adopting
+from .files.handing_out import Export, HandingOut
+from .files.verbs import FileVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .parts import Parts
 from .refresh.leases import LEASE
@@ -45,7 +53,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper:
+class Keeper(AccountVerbs, FileVerbs):
     """Keeps the grants of a business's clients and hands out access tokens that are valid.
 
     Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
@@ -63,6 +71,7 @@ class Keeper:
         rotated: called when a refresh token was saved that replaces another, see `grantkeeper.installation`.
         lease: how long a refresh may take before another process does it instead; longer than any call.
         pause: waits so long; for tests that move time by hand.
+        export_refresh_tokens: `allowed` lets `hand_out` give refresh tokens away; by default nothing does.
 
     Raises:
         InvalidInput: two clients share a name.
@@ -82,6 +91,7 @@ class Keeper:
         rotated: Callable[[], object] = lambda: None,
         lease: timedelta = LEASE,
         pause: Callable[[timedelta], None] | None = None,
+        export_refresh_tokens: Export = "refused",
     ) -> None:
         self._clients = _by_name(clients)
         self._store = store
@@ -100,7 +110,11 @@ class Keeper:
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
+        self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
+        self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self._revoking = Revoking(parts, forget=memory.forget)
+        looking = Looking(parts, token=self.token, report_rejected=self.report_rejected)
+        self._reach = Reach(parts, looking=looking, get=self.get)
         self._now = now
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
         self._remembered = memory.fresh
@@ -134,6 +148,7 @@ class Keeper:
                 transport=HttpTransport(proxy=settings.proxy, ca_file=settings.ca_file),
                 journal=Journal(settings.state_folder),
                 rotated=installation.Count(store, settings.state_folder, now=_utc_now).rotated,
+                export_refresh_tokens=settings.export_refresh_tokens,
             )
         except BaseException:
             store.close()
@@ -153,6 +168,7 @@ class Keeper:
         login_hint: str | None = None,
         other_account: OtherAccount = "refuse",
         redirect_uri: str | None = None,
+        picker: Picker | None = None,
     ) -> Redirect:
         """Begin a consent: returns where to send the browser (RFC 6749 4.1.1, RFC 7636 4.3).
 
@@ -165,6 +181,8 @@ class Keeper:
             other_account: `add` connects another person's account in addition; by default a consent by another
                 person than the connected one is refused with AccountMismatch.
             redirect_uri: for installed clients, a loopback address with the port that listens (RFC 8252 7.3).
+            picker: how the person chooses afterwards which accounts are shared; by default nobody is asked, and all
+                are, also those that appear later. A grant that is consented to again keeps what it shares.
 
         Raises:
             NotFound: no such client, or no such grant of this owner and client.
@@ -181,6 +199,7 @@ class Keeper:
             login_hint=checked_hint(login_hint),
             other_account=other_account,
             redirect_uri=chosen_redirect_uri(oauth_client, redirect_uri),
+            picker=picker,
         )
 
     def complete(
@@ -219,6 +238,12 @@ class Keeper:
         """
         return self._flows.result(flow, ref, owner=owner)
 
+    def choice(self, flow: str | None, ref: str, *, owner: str | None = None) -> tuple[Grant, Picker | None, Sharing]:
+        """Return what a page needs on which the person of a completed flow chooses accounts; raises as `result`."""
+        grant = self.result(flow, ref, owner=owner)
+        self._reach.look_again(grant.id)
+        return grant, self._flows.picker(ref), self._reach.sharing(grant.id)
+
     # --- looking at grants ------------------------------------------------------------------------------------
 
     def get(self, grant_id: str) -> Grant:
@@ -241,7 +266,7 @@ class Keeper:
         if not found:
             raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
         if len(found) > 1:
-            names = ", ".join(grant.email or grant.subject for grant in found[:NAMED])
+            names = ", ".join(f"{grant.person} ({grant.id})" for grant in found[:NAMED])
             more = ", …" if len(found) > NAMED else ""
             raise InvalidInput(
                 f"{owner!r} has {len(found)} grants at {client!r}: {names}{more}.",

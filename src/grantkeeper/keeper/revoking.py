@@ -94,6 +94,7 @@ class Revoking:
 
     def _erased(self, row: GrantRow) -> Grant:
         """Drop the data key and the ciphertext: without its key a copy in a backup opens no more."""
+        self._store.accounts.forget(row.grant.id)
         return self._change(
             row.grant.id, lambda now: replace(now, grant=replace(now.grant, expires_at=None), sealed=None)
         ).grant

@@ -145,7 +145,7 @@ class Store(Protocol):
     def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
         """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
 
-    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "", expires_at: datetime) -> None:
+    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "", until: datetime | None = None) -> None:
         """Record how a consumed flow ended, and until when its pages can be read."""
 
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
@@ -168,8 +168,11 @@ class Store(Protocol):
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
 
-    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED) -> None:
-        """Add a row; raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked."""
+    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, event: Event | None = None) -> None:
+        """Add a row, in one transaction with the event.
+
+        Raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked.
+        """
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT, VARBINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 INSTANT: Final = BigInteger
 """Microseconds since 1970 UTC: exact, sorts, compares, and has no time zone to get wrong on any database."""
+
+COUNTER: Final = BigInteger().with_variant(Integer, "sqlite")
+"""What the database counts up itself; SQLite does that for its own INTEGER only, which has 64 bits too."""
 
 SEALED: Final = LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")
 """What the sealer made."""

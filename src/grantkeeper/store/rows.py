@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from ..errors import InvalidInput, SealBroken, printable
-from ..model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
+from ..model import FlowRow, Grant, GrantRow, GrantStatus, Picker, Reason, Sealed
 from . import tables
 
 # `ended` follows from the status, the lease's end is for the database to judge, the rest is for a worker.
-_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_until"})
+_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_until", "sharing"})
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
@@ -21,6 +23,7 @@ _MALFORMED: Final = (KeyError, TypeError, ValueError, OverflowError)
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_decode_picker: Final = msgspec.json.Decoder(Picker).decode
 _STATUSES: Final = {str(status): status for status in GrantStatus}
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
@@ -36,6 +39,11 @@ _TEXT_LIMITS: Final[Mapping[str, int]] = {
     "issuer": tables.ISSUER_LENGTH,
     "subject": tables.SUBJECT_LENGTH,
     "email": tables.EMAIL_LENGTH,
+    "kind": tables.KIND_LENGTH,
+    "account_id": tables.ACCOUNT_LENGTH,
+    "status": tables.WORD_LENGTH,
+    "currency": tables.WORD_LENGTH,
+    "time_zone": tables.WORD_LENGTH,
 }
 
 
@@ -89,18 +97,18 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "scopes": _scope_text(grant.scopes),
         "missing": _scope_text(grant.missing),
         "extra": _scope_text(grant.extra),
-        "expires_at": _or_none(grant.expires_at),
-        "ends_at": _or_none(grant.ends_at),
+        "expires_at": or_none(grant.expires_at),
+        "ends_at": or_none(grant.ends_at),
         "consented_at": instant(grant.consented_at),
         "created_at": instant(grant.created_at),
         "updated_at": instant(grant.updated_at),
-        "refreshed_at": _or_none(grant.refreshed_at),
+        "refreshed_at": or_none(grant.refreshed_at),
         "version": grant.version,
         "generation": row.generation,
         "data_key": sealed.key if sealed else None,
         "sealed": sealed.data if sealed else None,
         "ended": grant.id if grant.status is GrantStatus.REVOKED else "",
-        "refused_at": _or_none(row.refused_at),
+        "refused_at": or_none(row.refused_at),
     }
     return checked(values)
 
@@ -110,7 +118,7 @@ def without_lease(row: GrantRow) -> dict[str, Any]:
     return {
         "lease_owner": None,
         "lease_until": None,
-        "sent_at": _or_none(row.sent_at),
+        "sent_at": or_none(row.sent_at),
         "sends": min(row.sends, tables.MOST_SENDS),
     }
 
@@ -146,12 +154,12 @@ def _grant_row(columns: Sequence[Any]) -> GrantRow:
         scopes=frozenset(scopes.split()),
         missing=frozenset(missing.split()),
         extra=frozenset(extra.split()),
-        expires_at=_moment(expires),
-        ends_at=_moment(ends),
+        expires_at=moment(expires),
+        ends_at=moment(ends),
         consented_at=_EPOCH + timedelta(microseconds=consented),
         created_at=_EPOCH + timedelta(microseconds=created),
         updated_at=_EPOCH + timedelta(microseconds=updated),
-        refreshed_at=_moment(refreshed),
+        refreshed_at=moment(refreshed),
         version=version,
     )
     return GrantRow(
@@ -159,9 +167,9 @@ def _grant_row(columns: Sequence[Any]) -> GrantRow:
         generation=generation,
         sealed=_sealed(key, data),
         lease=lease or "",
-        sent_at=_moment(sent),
+        sent_at=moment(sent),
         sends=sends,
-        refused_at=_moment(refused),
+        refused_at=moment(refused),
     )
 
 
@@ -183,9 +191,10 @@ def flow_values(flow: FlowRow) -> dict[str, Any]:
         "grant_id": flow.grant_id,
         "other_account": flow.other_account,
         "forced_consent": flow.forced_consent,
-        "consumed_at": _or_none(flow.consumed_at),
+        "consumed_at": or_none(flow.consumed_at),
         "outcome": flow.outcome,
         "result_grant_id": flow.result_grant_id,
+        "picker": None if flow.picker is None else msgspec.json.encode(flow.picker).decode(),
     }
     return checked(values)
 
@@ -205,7 +214,7 @@ def flow_row(columns: Sequence[Any]) -> FlowRow:
 
 def _flow_row(columns: Sequence[Any]) -> FlowRow:
     (state, browser, owner, client, redirect_uri, key, data, expires) = columns[:8]
-    (grant_id, other_account, forced, consumed, outcome, result_grant_id) = columns[8:]
+    (grant_id, other_account, forced, consumed, outcome, result_grant_id, picker) = columns[8:]
     texts = (state, browser, owner, client, redirect_uri, grant_id, other_account, outcome, result_grant_id)
     _check_types(texts, str)
     return FlowRow(
@@ -219,9 +228,10 @@ def _flow_row(columns: Sequence[Any]) -> FlowRow:
         grant_id=grant_id,
         other_account=other_account,
         forced_consent=bool(forced),
-        consumed_at=_moment(consumed),
+        consumed_at=moment(consumed),
         outcome=outcome,
         result_grant_id=result_grant_id,
+        picker=None if picker is None else _decode_picker(picker),
     )
 
 
@@ -230,11 +240,13 @@ def _scope_text(scopes: frozenset[str]) -> str:
     return " ".join(sorted(scopes))
 
 
-def _or_none(at: datetime | None) -> int | None:
+def or_none(at: datetime | None) -> int | None:
+    """Return what `instant` does; None for none."""
     return None if at is None else instant(at)
 
 
-def _moment(microseconds: int | None) -> datetime | None:
+def moment(microseconds: int | None) -> datetime | None:
+    """Return the time that `instant` was given; None for none."""
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 

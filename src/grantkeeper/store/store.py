@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured, SealBroken
 from ..forks import in_child
-from ..model import FlowRow, GrantRow, GrantStatus, Installation
+from ..model import ALL_SHARED, Event, FlowRow, GrantRow, GrantStatus, Installation, Sharing
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
@@ -39,6 +39,9 @@ from .engine.reader import Reader
 from .engine.updating import NotMadeError, Statement, Updater
 from .engine.writing import Landed, Work, Writer
 from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
+from .records.access import Access
+from .records.accounts import Accounts, sharing_text
+from .records.events import Events, write
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
 """Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""
@@ -132,6 +135,8 @@ class SqlStore:
         self._checked = False
         self._now = now
         self._begin_refresh = _begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
+        access = Access(read=self._read, written=self._written)
+        self.accounts, self.events = Accounts(access), Events(access)
         self._inherited: list[object] = []
         in_child(self._forked)
 
@@ -218,9 +223,10 @@ class SqlStore:
 
         return self._change(_CONSUME_FLOW, {"key": key, **values}, landed) == 1
 
-    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "") -> None:
-        """Record how a consumed flow ended, so that a reload shows the same page."""
+    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "", until: datetime | None = None) -> None:
+        """Record how a consumed flow ended, and until when its pages can be read."""
         values = rows.checked({"outcome": outcome, "result_grant_id": grant_id})
+        values |= {} if until is None else {"expires_at": rows.instant(until)}
         self._change(_UPDATE_FLOW, {"key": rows.searchable(state_hash), **values})
 
     def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
@@ -276,10 +282,17 @@ class SqlStore:
         found = self._read(statement, {**named, "after": rows.searchable(after)})
         return [rows.grant_row(columns) for columns in found]
 
-    def insert_grant(self, row: GrantRow) -> None:
-        """Add a row; raises Conflict when (owner, client, issuer, subject) exists."""
-        values = rows.grant_values(row)
-        self._change(_INSERT_GRANT, values, _holds(tables.grant, values))
+    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, event: Event | None = None) -> None:
+        """Add a row, in one transaction with the event; raises Conflict when (owner, client, issuer, subject) exists."""
+        values = rows.grant_values(row) | {"sharing": sharing_text(sharing)}
+
+        def insert(connection: Connection) -> int:
+            inserted = connection.execute(_INSERT_GRANT, values).rowcount
+            if event is not None:
+                write(connection, event)
+            return inserted
+
+        self._written(insert, _holds(tables.grant, values))
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.

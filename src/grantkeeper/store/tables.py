@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallInteger, String, Table, UniqueConstraint
 
-from .columns import INSTANT, LONG, SEALED, exact
+from .columns import COUNTER, INSTANT, LONG, SEALED, exact
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """The schema's revisions that this code knows, oldest first; it runs on the last."""
 
 PREFIX: Final = "grantkeeper_"
@@ -21,6 +21,8 @@ CLIENT_LENGTH: Final = 100
 ISSUER_LENGTH: Final = 255
 SUBJECT_LENGTH: Final = 255  # OpenID Connect Core 2
 EMAIL_LENGTH: Final = 320  # RFC 3696 errata 1690: 64 and 255 and the sign between
+KIND_LENGTH: Final = 64  # names of our own
+ACCOUNT_LENGTH: Final = 500  # a Search Console property is a URL; four bytes a character fit into an index of MySQL's
 ID_LENGTH: Final = 64  # SHA-256 in hex, and room for any random id
 MOST_SENDS: Final = 1000  # counted no further: the column is small, and a provider may be in trouble for weeks
 WORD_LENGTH: Final = 64  # values of our own enumerations
@@ -72,6 +74,7 @@ grant: Final = Table(
     Column("sent_at", INSTANT),
     Column("sends", SmallInteger, nullable=False, server_default="0"),
     Column("refused_at", INSTANT),
+    Column("sharing", LONG),  # NULL: all
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_due", "due_at"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
@@ -95,5 +98,52 @@ flow: Final = Table(
     Column("consumed_at", INSTANT),
     Column("outcome", LONG, nullable=False),
     Column("result_grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Column("picker", LONG),
     Index(PREFIX + "flow_end", "expires_at"),
+)
+
+account: Final = Table(
+    PREFIX + "account",
+    metadata,
+    Column("grant_id", exact(ID_LENGTH, ascii_only=True), primary_key=True),
+    Column("kind", exact(KIND_LENGTH, ascii_only=True), primary_key=True),
+    Column("id", exact(ACCOUNT_LENGTH), primary_key=True),
+    Column("name", LONG, nullable=False),
+    Column("status", String(WORD_LENGTH), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("manager", Boolean, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("currency", String(WORD_LENGTH), nullable=False),
+    Column("time_zone", String(WORD_LENGTH), nullable=False),
+    Column("parents", LONG, nullable=False),
+    Column("ways", LONG, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("found_at", INSTANT, nullable=False),
+    Column("lost_at", INSTANT),
+)
+
+look: Final = Table(
+    PREFIX + "look",
+    metadata,
+    Column("grant_id", exact(ID_LENGTH, ascii_only=True), primary_key=True),
+    Column("kind", exact(KIND_LENGTH, ascii_only=True), primary_key=True),
+    Column("tried_at", INSTANT, nullable=False),
+    Column("looked_at", INSTANT),
+    Column("problem", LONG, nullable=False),
+    Column("advice", LONG, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+event: Final = Table(
+    PREFIX + "event",
+    metadata,
+    Column("id", COUNTER, primary_key=True, autoincrement=True),
+    Column("kind", exact(KIND_LENGTH, ascii_only=True), nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
+    Column("owner", exact(OWNER_LENGTH), nullable=False),
+    Column("client", exact(CLIENT_LENGTH), nullable=False),
+    Column("data", LONG, nullable=False),
+    Index(PREFIX + "event_grant", "grant_id", "id"),
+    sqlite_autoincrement=True,  # an id is never given again, not even that of the newest that was deleted
 )

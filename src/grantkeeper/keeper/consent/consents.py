@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from ...errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
-from ...model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Tokens
+from ...model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Sharing, Tokens
 from ...oauth.identity import Identity
 from ...oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
 from ...renewal import advice, meaning
@@ -158,7 +158,7 @@ class Consents:
         )
         row = GrantRow(grant=grant, generation=generation, sealed=sealed)
         if mine is None:
-            self._store.insert_grant(row)
+            self._store.insert_grant(row, sharing=Sharing.of(flow.picker))
             self._withdraw_if_second(flow, consent, row)
         elif keeps:
             self._store.save_grant(row, expected_version=mine.grant.version)

@@ -29,6 +29,7 @@ from ...model import (
     GrantRow,
     GrantStatus,
     OAuthClient,
+    Picker,
     Redirect,
     Secret,
 )
@@ -50,6 +51,9 @@ log = logging.getLogger("grantkeeper")
 
 LIFETIME: Final = timedelta(minutes=10)
 """How long a browser may stay at the provider (O-02: at most ten minutes; Google's codes live about as long)."""
+
+READABLE: Final = timedelta(hours=1)
+"""How long the pages of a flow that has ended can be read: choosing among thousands of accounts takes its time."""
 
 RANDOM_BYTES: Final = 32
 """256 bits for state, PKCE verifier, nonce and the browser's secret (RFC 6749 10.10 asks for 128 at least)."""
@@ -86,6 +90,7 @@ class Flows:
         login_hint: str | None,
         other_account: OtherAccount,
         redirect_uri: str,
+        picker: Picker | None,
     ) -> Redirect:
         """Keep a new flow and return where to send the browser."""
         self._store.sweep_flows(expired_before=self._now(), limit=100)
@@ -102,6 +107,7 @@ class Flows:
             expires_at=self._now() + LIFETIME,
             grant_id=grant_id or "",
             other_account=other_account,
+            picker=picker,
             # Only a person whose refresh token we know to be dead is asked again; whoever is unknown gives a refresh
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
             forced_consent=bool(known) and not any(self._consents.refresh_token_lives(client, each) for each in known),
@@ -143,10 +149,16 @@ class Flows:
         assert isinstance(done, Grant)  # noqa: S101 - the other kind was refused above
         return done
 
+    def picker(self, ref: str) -> Picker | None:
+        """Return how the person of the flow with this hash of its state chooses accounts; None: nobody is asked."""
+        row = self._store.flow(ref)
+        return row.picker if row else None
+
     def _finish(self, row: FlowRow, outcome: str, grant_id: str) -> None:
         """Record the outcome. That this fails must hide neither a grant, which is saved, nor the error before it."""
         try:
-            self._store.finish_flow(row.state_hash, outcome=outcome, grant_id=grant_id)
+            until = self._now() + READABLE
+            self._store.finish_flow(row.state_hash, outcome=outcome, grant_id=grant_id, until=until)
         except GrantkeeperError as error:
             log.warning("how a flow of client %s ended could not be recorded: %s", row.client, error)
 

@@ -288,8 +288,11 @@ def judged(grant: Grant, client: OAuthClient, answer: TokenAnswer) -> Grant:
     if answer.scopes is not None:
         difference = scope_difference(client, answer.scopes)
         grant = replace(grant, scopes=difference.granted, missing=difference.missing, extra=difference.extra)
-    if answer.id_token is not None and not same_identity(
-        answer.id_token, issuer=grant.issuer, subject=grant.subject, client=client
+    # Whose a taken-over token is nobody knows before its person consents: it has nobody to be another than.
+    if (
+        answer.id_token is not None
+        and grant.identified
+        and not same_identity(answer.id_token, issuer=grant.issuer, subject=grant.subject, client=client)
     ):
         log.error("grant %s: the provider refreshed it for another person; it is not used any more", grant.id)
         return replace(grant, status=GrantStatus.CONSENT_REQUIRED, reason=Reason.OTHER_ACCOUNT)

@@ -14,10 +14,10 @@ from alembic import op
 from grantkeeper.store.columns import TABLE
 
 
-def create_table(name: str, *items: sa.Column[Any] | sa.Constraint) -> None:
+def create_table(name: str, *items: sa.Column[Any] | sa.Constraint, **options: bool) -> None:
     """Create a table."""
     if not sa.inspect(op.get_bind()).has_table(name):
-        op.create_table(name, *items, **TABLE)
+        op.create_table(name, *items, **TABLE, **options)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:

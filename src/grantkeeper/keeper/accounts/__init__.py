@@ -1,0 +1,1 @@
+"""What a grant reaches, and what of it is shared."""

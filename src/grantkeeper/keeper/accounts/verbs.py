@@ -1,0 +1,72 @@
+"""A keeper's verbs about accounts and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...model import Account, AccountChanges, Event, Look, Store
+from .reach import Include, Reach
+
+
+class AccountVerbs:
+    """What a Keeper can do about accounts; in a file of its own because a Keeper can do much."""
+
+    _reach: Reach
+    _store: Store
+
+    def accounts(
+        self, grant_id: str, *, kind: str | None = None, search: str | None = None, include: Include = "shared"
+    ) -> list[Account]:
+        """Return the accounts that the grant's person shares, by kind and id.
+
+        What was not looked for since the consent is looked for first, at the provider.
+
+        Args:
+            grant_id: the grant.
+            kind: `google_ads`, `ad_manager`, ...: only these.
+            search: part of a name or an id, in any case of letters.
+            include: `all` also lists what is not shared and what is lost, for a page on which one chooses.
+
+        Raises:
+            NotFound: no such grant. InvalidInput: no such kind.
+            ConsentRequired, ProviderUnavailable, AccessRefused, Misconfigured: it was never looked at, and cannot be.
+        """
+        return self._reach.accounts(grant_id, kind=kind, search=search, include=include)
+
+    def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
+        """Return one account that is shared and there; without `account_id`, the only one.
+
+        Raises:
+            NotFound: no such grant, or it never reached such an account.
+            AccessRefused: it is not shared, or lost; `.code` says which.
+            InvalidInput: several are shared, and none was named; no such kind.
+            ConsentRequired, ProviderUnavailable, Misconfigured: it was never looked at, and cannot be.
+        """
+        return self._reach.account(grant_id, kind=kind, account_id=account_id)
+
+    def discover(self, grant_id: str) -> AccountChanges:
+        """Look at the provider for what the grant reaches now, and keep it; for once a day.
+
+        What appeared or was lost since the last look is also an event `grant.accounts_changed`. A kind of account that
+        cannot be looked at stays as it is known, and is in `.problems`.
+
+        Raises NotFound, ConsentRequired, DatabaseUnavailable.
+        """
+        return self._reach.discover(grant_id)
+
+    def looks(self, grant_id: str) -> list[Look]:
+        """Return when each kind of account was looked for last, and what stood in the way; raises NotFound."""
+        return self._reach.looks(grant_id)
+
+    def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
+        """Let exactly these accounts, by kind and id, be shared from now on: its person's choice; returns them.
+
+        Raises InvalidInput when the grant does not reach one of them; NotFound.
+        """
+        return self._reach.share(grant_id, accounts)
+
+    def events(
+        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[Event]:
+        """Return what happened, oldest first: events with an id greater than `after`, at most `limit`."""
+        return self._store.events.read(grant_id=grant_id, kind=kind, after=after, limit=limit)

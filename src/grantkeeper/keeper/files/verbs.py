@@ -1,0 +1,69 @@
+"""A keeper's verbs about refresh tokens in files."""
+
+from __future__ import annotations
+
+from ...model import Adoption, Examination, Picker, Secret
+from .adopting import Adopting
+from .handing_out import HandingOut
+
+
+class FileVerbs:
+    """What a Keeper can do about refresh tokens in files."""
+
+    _adopting: Adopting
+    _handing_out: HandingOut
+
+    def adopt(
+        self,
+        owner: str,
+        client: str,
+        refresh_token: Secret,
+        *,
+        email: str | None = None,
+        picker: Picker | None = None,
+    ) -> Adoption:
+        """Take over a refresh token that you already have; it is proved by one refresh.
+
+        Adopting the same one again gives the same grant, and sends nothing. Whose it is, only a token says that was
+        given the scope openid; else the person is not known (`Grant.identified`) until they consent again, which keeps
+        the grant's id. An event `grant.imported` is written. When the consent was given is not known: it counts as
+        given now.
+
+        Args:
+            owner: your own id of the customer whose it is.
+            client: name of the OAuthClient that it was given to.
+            refresh_token: the token.
+            email: whose it is believed to be: another person's is refused where the provider says whose it is.
+            picker: which accounts are shared, see `begin`.
+
+        Returns:
+            The grant: active, or `consent_required` when required scopes are missing; and whether it was known.
+
+        Raises:
+            ConsentRequired: the token is dead; nothing was kept. AccountMismatch: it is another person's.
+            Misconfigured: the provider does not accept the OAuth client, or not with this token.
+            ProviderUnavailable: it could not be proved now. NotFound: no such client. InvalidInput.
+        """
+        return self._adopting.adopt(owner, client, refresh_token, email=email, picker=picker)
+
+    def examine(self, client: str, refresh_token: Secret) -> Examination:
+        """Return what a refresh token that you already have is: one refresh tells; nothing is kept.
+
+        Raises:
+            InvalidInput: the provider may replace refresh tokens, so that the look would use it up.
+            Misconfigured, ProviderUnavailable, NotFound: as `adopt`.
+        """
+        return self._adopting.examine(client, refresh_token)
+
+    def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
+        """Return the refresh token of an active grant, for a file of a tool that insists on it.
+
+        An event `grant.exported` with `form` and `who` is written before. From then on whoever has the file has the
+        access, and nothing here can end that but `revoke`.
+
+        Raises:
+            Misconfigured: this keeper was not made with `export_refresh_tokens="allowed"`.
+            ConsentRequired: the grant is not active. NotFound. SealBroken.
+            InvalidInput: the provider may replace refresh tokens: two that use one end it.
+        """
+        return self._handing_out.hand_out(grant_id, form=form, who=who)
