@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .clients import oauth_clients
 from .document import CONFIG_NAME, Document, Unshown, read_document
@@ -31,7 +31,8 @@ class Settings:
 
     `file` is where it stands; `database` is SQLAlchemy's URL with SQLite's path made absolute (it may hold a password
     and is not shown); `state_folder` is where this deployment remembers what it must not lose; `emulator` is the base
-    URL of the emulator that stands in for Google, or None.
+    URL of the emulator that stands in for Google, or None; `export_refresh_tokens` whether `grantkeeper export` may
+    write refresh tokens to files.
     """
 
     file: Path
@@ -42,6 +43,7 @@ class Settings:
     emulator: str | None = None
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    export_refresh_tokens: Literal["refused", "allowed"] = "refused"
 
     @classmethod
     def load(cls, path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -61,4 +63,5 @@ class Settings:
             emulator=document.emulator,
             proxy=document.proxy,
             ca_file=None if document.ca_file is None else str(document.ca_file),
+            export_refresh_tokens=document.export_refresh_tokens,
         )

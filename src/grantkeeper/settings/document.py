@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -49,6 +49,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     emulator: str | None = None
     proxy: str | None = None
     ca_file: str | None = None
+    export_refresh_tokens: str = "refused"
     clients: dict[str, Any] = {}
 
 
@@ -64,6 +65,7 @@ class Document:
     emulator: str | None
     proxy: str | None = field(repr=False)
     ca_file: Path | None
+    export_refresh_tokens: Literal["refused", "allowed"]
     clients: Mapping[str, ClientTable]
 
     def path(self, written: str, *, key: str = "client_secret_file") -> Path:
@@ -164,6 +166,7 @@ def _document(file: Path, environ: Mapping[str, str]) -> Document:
         emulator=_emulator(setting("emulator", written.emulator)),
         proxy=_proxy(file, written.proxy) if written.proxy else None,
         ca_file=_ca_file(file, written.ca_file) if written.ca_file else None,
+        export_refresh_tokens=_export(file, written.export_refresh_tokens),
         clients={name: _client_table(file, name, each) for name, each in written.clients.items()},
     )
 
@@ -317,3 +320,10 @@ def _ca_file(file: Path, written: str) -> Path:
     if not found.is_file():
         raise wrong(file, "ca_file", f"there is no file {found}", "Give the path of a PEM file.")
     return found
+
+
+def _export(file: Path, written: str) -> Literal["refused", "allowed"]:
+    """Not to be had from the environment: who may read the grants must not be able to allow it with a variable."""
+    if written == "refused" or written == "allowed":
+        return written
+    raise wrong(file, "export_refresh_tokens", "is neither refused nor allowed", 'The default is "refused".')
