@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PROJECT = '[[project]]\nid = "p"\nnumber = "1"\nname = "P"\n'
 CLIENT = '[[client]]\nid = "c"\nsecret = "s"\nproject = "p"\n'
 PERSON = '[[person]]\nemail = "a@b.example"\nsub = "123456789012345678901"\nname = "A B"\n'
+ASSET = '[[asset]]\napi = "analytics"\nid = "properties/1"\nname = "Site"\n'
 ACCOUNT = '[[ads_account]]\nid = "1234567890"\nname = "One"\nmanager = true\n'
 
 
@@ -54,6 +55,11 @@ def test_the_default_cast_has_what_the_demo_needs() -> None:
             "ads_access.person: x@y.example",
         ),
         ('[[network]]\ncode = "1"\nname = "N"\npeople = ["x@y.example"]\n', "network.people: x@y.example"),
+        (ASSET.replace("analytics", "photos"), "asset[0].api: Invalid enum value 'photos'"),
+        (ASSET + ASSET, "asset.id (analytics): properties/1 occurs twice"),
+        (ASSET + 'people = ["x@y.example"]\n', "asset.people: x@y.example is not described"),
+        (ASSET + 'parent = "accounts/1"\n', "asset.parent (analytics): accounts/1 is not described"),
+        (ASSET + 'parent = "properties/1"\n', "asset.parent: properties/1 is below itself"),
     ],
 )
 def test_a_wrong_world_is_refused_by_the_key(text: str, said: str) -> None:
@@ -61,6 +67,29 @@ def test_a_wrong_world_is_refused_by_the_key(text: str, said: str) -> None:
     with pytest.raises(WorldError) as caught:
         World.parse(text)
     assert said in str(caught.value)
+
+
+def test_who_may_use_an_asset_may_use_what_is_below_it() -> None:
+    """A person's assets are those that name the person and those below; an id belongs to its API alone."""
+    named = ASSET.replace("properties/1", "accounts/1") + 'people = ["a@b.example"]\n'
+    below = ASSET + 'parent = "accounts/1"\n'
+    other_api = named.replace("analytics", "display_video")
+    alone = ASSET.replace("properties/1", "properties/2")
+    world = World.parse(PERSON + below + named + other_api + alone)
+    assert [each.id for each in world.assets_of("analytics", "a@b.example")] == ["properties/1", "accounts/1"]
+    assert [each.id for each in world.assets_of("display_video", "a@b.example")] == ["accounts/1"]
+    assert world.assets_of("youtube", "a@b.example") == ()
+
+
+def test_a_circle_is_found_wherever_it_hangs() -> None:
+    """Two managers that manage each other, and a third below them: the error names one of the two."""
+    accounts = "".join(ACCOUNT.replace("1234567890", f"123456789{each}") for each in range(3))
+    links = "".join(
+        f'[[ads_link]]\nmanager = "123456789{above}"\nclient = "123456789{below}"\n'
+        for above, below in ((2, 0), (0, 1), (1, 0))
+    )
+    with pytest.raises(WorldError, match=r"ads_link: 123456789[01] is below itself"):
+        World.parse(accounts + links)
 
 
 def test_a_world_comes_from_a_file(tmp_path: Path) -> None:
