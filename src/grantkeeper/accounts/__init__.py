@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from .discovery import Discovery
+from .google import ad_manager, google_ads
 
-DISCOVERIES: Final[tuple[Discovery, ...]] = ()
+DISCOVERIES: Final[tuple[Discovery, ...]] = (google_ads.DISCOVERY, ad_manager.DISCOVERY)
 """Every kind of account that can be looked for."""
 
 
