@@ -109,8 +109,7 @@ def revoke(
 
 
 def _row(grant: Grant) -> tuple[str, ...]:
-    person = grant.email or grant.subject
-    return grant.id, grant.owner, grant.client, person, grant.status.value, grant.reason.value
+    return grant.id, grant.owner, grant.client, grant.person, grant.status.value, grant.reason.value
 
 
 def _token_data(access: AccessToken) -> dict[str, object]:
@@ -141,7 +140,9 @@ def _refuse_unreadable(ctx: typer.Context, grant: str) -> None:
 
 
 def _tell_what_ends(grant: Grant, siblings: tuple[Grant, ...], *, end_siblings: bool) -> None:
-    output.note(f"Disconnects {grant.owner} from {grant.client} ({grant.email or grant.subject}).")
+    output.note(f"Disconnects {grant.owner} from {grant.client} ({grant.person}).")
+    if not grant.identified:
+        output.note("Whose it is nobody knows: if they connected elsewhere too, the provider ends that with it.")
     if not siblings:
         output.note("The provider is told as well.")
         return

@@ -93,7 +93,7 @@ class _Return:
             self._flow = ended.flow
             return Onward(url=ended.url)
         title = "Connected" if ended.usable else "Connected in part"
-        return Answered(html(title, f"{ended.email or ended.subject}: you can close this page."), ended)
+        return Answered(html(title, f"{ended.person}: you can close this page."), ended)
 
 
 def _heading(error: errors.GrantkeeperError) -> str:

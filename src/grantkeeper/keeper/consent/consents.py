@@ -47,7 +47,7 @@ class Consents:
 
         Raises AccountMismatch, ConsentRequired when a forced consent brought none either, BadCallback, Conflict.
         """
-        mine = self._mine(flow, consent.identity)
+        mine = self._mine(flow, consent.identity) or self._taken_over(flow)
         self._refuse_other_account(flow, consent, mine)
         if consent.answer.refresh_token is not None:
             return self._save(flow, consent, mine, consent.answer.refresh_token, None)
@@ -65,7 +65,12 @@ class Consents:
         )
 
     def refresh_token_lives(self, client: OAuthClient, row: GrantRow) -> bool:
-        """Tell whether this person has a refresh token at this OAuthClient that is not known to be dead."""
+        """Tell whether this person has a refresh token at this OAuthClient that is not known to be dead.
+
+        One that was taken over may be anybody's: who is asked now has to give one of their own.
+        """
+        if not row.grant.identified:
+            return False
         return has_refresh_token(row) or bool(self._shared(client, row.grant.issuer, row.grant.subject))
 
     def _mine(self, flow: FlowRow, identity: Identity) -> GrantRow | None:
@@ -80,6 +85,21 @@ class Consents:
         )
         return rows[0] if rows else None
 
+    def _taken_over(self, flow: FlowRow) -> GrantRow | None:
+        """Return the grant whose person is not known yet and who this is now: the one that is named, or the only one.
+
+        Nothing proves that it is the person whose refresh token was in the file: it is whom the business lets consent
+        for this owner. That token is not used for them.
+        """
+        if flow.grant_id:
+            named = self._store.grant(flow.grant_id)
+            takes = named is not None and not named.grant.identified and named.grant.status is not GrantStatus.REVOKED
+            return named if takes else None
+        if flow.other_account == "add":
+            return None
+        connected = self._connected(flow)
+        return connected[0] if len(connected) == 1 and not connected[0].grant.identified else None
+
     def _refuse_other_account(self, flow: FlowRow, consent: Consent, mine: GrantRow | None) -> None:
         """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
         if flow.other_account == "add":
@@ -92,6 +112,8 @@ class Consents:
             named = self._store.grant(flow.grant_id)
             if named is None or named.grant.status is GrantStatus.REVOKED:
                 raise BadCallback("The grant to consent to again was ended meanwhile.", advice="Start again.")
+            if mine is not None and not named.grant.identified:
+                raise _already(consent.identity, mine.grant, named.grant)
             expected = [named]
         if expected:
             raise _mismatch(flow, consent.identity, [row.grant for row in expected])
@@ -105,7 +127,7 @@ class Consents:
         A provider gives none when the person consented before (facts: Google D, "silent re-auth").
         """
         identity = consent.identity
-        rows = [mine] if mine else []
+        rows = [mine] if mine and mine.grant.identified else []
         rows += self._shared(consent.client, identity.issuer, identity.subject)
         yield from (row for row in rows if has_refresh_token(row) and consent.scopes.granted <= row.grant.scopes)
 
@@ -221,8 +243,10 @@ def _status_after(old: Grant | None) -> GrantStatus:
 
 
 def _mismatch(flow: FlowRow, identity: Identity, expected: list[Grant]) -> AccountMismatch:
-    names = tuple(grant.email or grant.subject for grant in expected)
+    names = tuple(grant.person for grant in expected)
     actual = identity.email or identity.subject
+    if not all(grant.identified for grant in expected):
+        return _unclear(flow, actual, expected)
     if actual in names:  # an e-mail address that changed hands
         names = tuple(f"{grant.email} (subject {grant.subject})" for grant in expected)
         actual = f"{actual} (subject {identity.subject})"
@@ -232,4 +256,29 @@ def _mismatch(flow: FlowRow, identity: Identity, expected: list[Grant]) -> Accou
         expected=names,
         actual=actual,
         advice=f"Sign in as {names[0]}, or connect the other account in addition.",
+    )
+
+
+def _unclear(flow: FlowRow, actual: str, expected: list[Grant]) -> AccountMismatch:
+    """Return the error when it is not clear which taken-over grant the consent is for."""
+    ids = ", ".join(grant.id for grant in expected if not grant.identified)
+    return AccountMismatch(
+        f"{actual} consented, and {flow.owner!r} has imported grants whose person is not known yet: {ids}. "
+        "Nothing was changed.",
+        grant_id=expected[0].id if len(expected) == 1 else None,
+        expected=tuple(grant.person for grant in expected if grant.identified),
+        actual=actual,
+        advice="Begin with the id of the grant that is theirs, or connect the account in addition.",
+    )
+
+
+def _already(identity: Identity, mine: Grant, named: Grant) -> AccountMismatch:
+    """Return the error when a person's consent is to be of an imported grant, and they have one already."""
+    return AccountMismatch(
+        f"{identity.email or identity.subject} is connected already, as grant {mine.id}; whose grant {named.id} is "
+        "stays unknown. Nothing was changed.",
+        grant_id=named.id,
+        expected=(),
+        actual=identity.email or identity.subject,
+        advice=f"If {named.id} is theirs too, revoke it; else let the other person consent.",
     )

@@ -112,7 +112,8 @@ class Flows:
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
             forced_consent=bool(known) and not any(self._consents.refresh_token_lives(client, each) for each in known),
         )
-        choose = other_account == "add" or (hint is None and not known)
+        unknown = not any(each.grant.identified for each in known)
+        choose = other_account == "add" or (hint is None and unknown)
         return self._redirect(row, client, browser=browser, login_hint=hint, choose_account=choose)
 
     def complete(self, flow: str | None, params: object, *, client: str | None, owner: str | None) -> Grant | Redirect:
@@ -297,7 +298,7 @@ def browser_secret(flow: str | None) -> str:
 
 def _hint(known: Iterable[GrantRow]) -> str | None:
     """Return whom to ask for, when exactly one person is connected."""
-    people = {row.grant.email or row.grant.subject for row in known}
+    people = {row.grant.person if row.grant.identified else None for row in known}
     return people.pop() if len(people) == 1 else None
 
 
