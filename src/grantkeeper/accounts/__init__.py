@@ -6,9 +6,30 @@ from collections.abc import Iterable
 from typing import Final
 
 from .discovery import Discovery
-from .google import ad_manager, google_ads
+from .google import (
+    ad_manager,
+    analytics,
+    business_profile,
+    display_video,
+    google_ads,
+    merchant_center,
+    search_console,
+    youtube,
+)
 
-DISCOVERIES: Final[tuple[Discovery, ...]] = (google_ads.DISCOVERY, ad_manager.DISCOVERY)
+DISCOVERIES: Final[tuple[Discovery, ...]] = tuple(
+    api.DISCOVERY
+    for api in (
+        google_ads,
+        ad_manager,
+        analytics,
+        search_console,
+        merchant_center,
+        youtube,
+        business_profile,
+        display_video,
+    )
+)
 """Every kind of account that can be looked for."""
 
 
