@@ -240,9 +240,10 @@ class Keeper(AccountVerbs, FileVerbs):
 
     def choice(self, flow: str | None, ref: str, *, owner: str | None = None) -> tuple[Grant, Picker | None, Sharing]:
         """Return what a page needs on which the person of a completed flow chooses accounts; raises as `result`."""
-        grant = self.result(flow, ref, owner=owner)
-        self._reach.look_again(grant.id)
-        return grant, self._flows.picker(ref), self._reach.sharing(grant.id)
+        grant, picker = self.result(flow, ref, owner=owner), self._flows.picker(ref)
+        if picker is not None and picker.page == "show":
+            self._reach.look_again(grant.id)
+        return grant, picker, self._reach.sharing(grant.id)
 
     # --- looking at grants ------------------------------------------------------------------------------------
 

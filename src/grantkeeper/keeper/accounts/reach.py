@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from ...accounts import discoveries, discovery
+from ...accounts.discovery import Discovery
 from ...accounts.drift import Drift, matches, merged, told
 from ...errors import (
     AccessRefused,
@@ -90,7 +91,7 @@ class Reach:
         """Look once more when what is known may be older than the consent that just ended; trouble is written down."""
         grant, since = self._get(grant_id), self._now() - OLD
         looks = self._store.accounts.looks(grant_id)
-        if grant.usable and any(look.looked_at is None or look.looked_at < since for look in looks):
+        if grant.usable and any(look.tried_at < since for look in looks):
             self._discovered(grant, None)
 
     def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
@@ -122,7 +123,7 @@ class Reach:
         Raises what stood in the way when nothing at all is known of what was asked for.
         """
         grant = self._get(grant_id)
-        kinds = {each.kind for each in discoveries(grant.scopes)}
+        kinds = {each.kind for each in _reached(grant)}
         if kind is not None and kind not in kinds:
             known = self._store.accounts.looks(grant_id)
             if discovery(kind) is None:
@@ -164,7 +165,7 @@ class Reach:
         self, grant: Grant, only: set[str] | None, problems: dict[str, GrantkeeperError]
     ) -> Iterable[tuple[str, list[FoundAccount]]]:
         """Yield what each kind's look finds; a kind whose scope was taken back reaches nothing."""
-        reached = {each.kind: each for each in discoveries(grant.scopes)}
+        reached = {each.kind: each for each in _reached(grant)}
         for kind, each in reached.items():
             if only is not None and kind not in only:
                 continue
@@ -255,6 +256,11 @@ class Reach:
             grant_id=grant_id,
             advice="Connect again: the page after the consent asks which accounts to share.",
         )
+
+
+def _reached(grant: Grant) -> tuple[Discovery, ...]:
+    """Return what the grant was given for: not what its person allowed us at other times for other things."""
+    return discoveries(grant.scopes - grant.extra)
 
 
 def _granted(account: Account) -> Account:
