@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grantkeeper.emulator.apis import simple
 from grantkeeper.emulator.apis.ad_manager import rest as ad_manager_rest
 from grantkeeper.emulator.apis.ad_manager import soap as ad_manager_soap
 from grantkeeper.emulator.apis.ads import rest as ads_rest
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from grantkeeper.emulator.core import Emulator
     from grantkeeper.emulator.wire import Request, Response
 
-_ROUTES = (ads_rest.route, ad_manager_soap.route, ad_manager_rest.route)
+_ROUTES = (ads_rest.route, ad_manager_soap.route, ad_manager_rest.route, simple.route)
 
 
 def route(emulator: Emulator, request: Request) -> Response | None:
