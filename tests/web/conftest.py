@@ -22,9 +22,13 @@ def web(keeper: Keeper) -> AsyncKeeper:
 
 @pytest.fixture
 def app(web: AsyncKeeper) -> Starlette:
-    """The pages; the host application's session is a header here."""
+    """The pages, which ask nobody what to share; the host application's session is a header here."""
     return grantkeeper_app(
-        web, owner=lambda request: request.headers.get(OWNER_HEADER), business_name="Fjord Media", done_url="/reports"
+        web,
+        owner=lambda request: request.headers.get(OWNER_HEADER),
+        business_name="Fjord Media",
+        done_url="/reports",
+        picker=None,
     )
 
 

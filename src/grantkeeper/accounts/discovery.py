@@ -21,7 +21,8 @@ class Discovery:
 
     `kind` names it (`google_ads`); `title` is what people call the product, `noun` one account of it (`customer`,
     `network`). `scopes` are those of which one is enough. `steps` takes the base URL of a stand-in for the API's own
-    hosts, or None, and raises GrantkeeperError where the API refuses. `written` is how the product's own pages write an id.
+    hosts, or None, and raises GrantkeeperError where the API refuses. `written` is how the product's own pages write
+    an id.
     """
 
     kind: str

@@ -30,7 +30,7 @@ class PageShown(Exception):
 
 @dataclass(slots=True)
 class Form:
-    """A form of a page: where it goes, its hidden fields, its check boxes and its buttons (name, value)."""
+    """A form of a page: where it goes, its hidden fields, the check boxes that can be ticked, and its buttons."""
 
     id: str
     action: str
@@ -51,7 +51,9 @@ class _Forms(HTMLParser):
         elif tag in {"input", "button"} and self.found and "name" in named:
             form, pair = self.found[-1], (named["name"], named.get("value", ""))
             kinds = {"hidden": form.hidden, "checkbox": form.boxes}
-            (form.buttons if tag == "button" else kinds[named["type"]]).append(pair)
+            kind = form.buttons if tag == "button" else kinds.get(named["type"])
+            if kind is not None and "disabled" not in named:
+                kind.append(pair)
 
 
 def forms(page: str) -> dict[str, Form]:

@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from grantkeeper.errors import GrantkeeperError, printable
+from grantkeeper.model import Picker
 from grantkeeper.web import outcome
 from grantkeeper.web.connect import Connect
 from grantkeeper.web.face import Face
 from grantkeeper.web.guard import Guard, dress
-from grantkeeper.web.pages import show, style_sheet
+from grantkeeper.web.pages import asset, show
+from grantkeeper.web.picker.handlers import Picking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from grantkeeper.web.face import Answer
 
 log = logging.getLogger("grantkeeper.web")
+_STATIC: Final = {"style.css": "text/css", "picker.js": "text/javascript"}
+DEFAULT_PICKER: Final = Picker()
 _LOG_LIMIT: Final = 600
 """Characters of an error in the log: our longest message with its advice and the provider's words."""
 
@@ -42,6 +46,7 @@ def grantkeeper_app(
     titles: Mapping[str, str] | None = None,
     done_url: str | None = None,
     other_account: Literal["refuse", "add"] = "refuse",
+    picker: Picker | None = DEFAULT_PICKER,
 ) -> Starlette:
     """Return the pages that take a customer through the web flow.
 
@@ -55,6 +60,8 @@ def grantkeeper_app(
         titles: OAuthClient name -> how to call it on a page (default: `google-ads` -> `Google Ads`).
         done_url: a path of your site to lead to at the end.
         other_account: what happens when another account consents than the one that is connected (`Keeper.begin`).
+        picker: how people choose, after the consent, which accounts to share: by default on a page on which nothing is
+            ticked yet. None asks nobody and shares all, also what appears later.
 
     Raises:
         InvalidInput: `done_url` leads elsewhere.
@@ -67,9 +74,10 @@ def grantkeeper_app(
         titles=titles or {},
         done_url=done_url,
         other_account=other_account,
+        picker=picker,
     )
     app = Starlette(
-        routes=_routes(Connect(face=face)),
+        routes=_routes(Connect(face=face), Picking(face=face)),
         middleware=[Middleware(Guard, face=face, refuse=_refuser(face))],
         exception_handlers=_handlers(face),
     )
@@ -78,20 +86,22 @@ def grantkeeper_app(
     return app
 
 
-def _routes(connect: Connect) -> list[Route]:
+def _routes(connect: Connect, picking: Picking) -> list[Route]:
     return [
         Route("/", connect.start, methods=["GET"]),
         Route("/connect/{client}", connect.connect, methods=["GET", "POST"]),
         Route("/callback/{client}", connect.callback, methods=["GET"]),
+        Route("/accounts/{client}/{ref}", picking.accounts, methods=["GET", "POST"]),
         Route("/result/{client}/{ref}", connect.result, methods=["GET"]),
-        Route("/static/style.css", _style, methods=["GET"]),
+        *(Route(f"/static/{name}", _static, methods=["GET"]) for name in _STATIC),
         Route("/healthz", _health, methods=["GET"]),
     ]
 
 
-async def _style(_request: Request) -> Response:
+async def _static(request: Request) -> Response:
     # Its address carries a hash of its content, so a day is safe; it holds nothing of anybody.
-    return Response(style_sheet(), media_type="text/css", headers={"cache-control": "public, max-age=86400"})
+    name = request.url.path.rpartition("/")[2]
+    return Response(asset(name), media_type=_STATIC[name], headers={"cache-control": "public, max-age=86400"})
 
 
 async def _health(_request: Request) -> Response:

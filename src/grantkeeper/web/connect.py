@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
 
@@ -15,16 +14,17 @@ from grantkeeper.oauth.authorization import query_pairs
 from grantkeeper.web import guard, outcome
 from grantkeeper.web.face import provider_title, scope_words
 from grantkeeper.web.pages import page, prefix, show
+from grantkeeper.web.picker.shares import after_flow, counted, shows
+from grantkeeper.web.who import client_of, names_of, owner_of, ref_of, web_clients
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from grantkeeper.model import OAuthClient
     from grantkeeper.web.face import Face
+    from grantkeeper.web.picker.shares import Shares
 
 log = logging.getLogger("grantkeeper.web")
-_REF: Final = re.compile(r"[0-9a-f]{64}")
-"""What names a flow in an address: the hash of its state, worth nothing without the browser's cookie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Connect:
 
     async def start(self, request: Request) -> Response:
         """Show what can be connected, and what is."""
-        owner = await self._owner(request)
-        rows = [(client, self.face.title(client.name), await self._current(owner, client)) for client in self._web()]
+        owner = await owner_of(request, self.face)
+        rows = [(each, self.face.title(each.name), await self._shown(owner, each)) for each in web_clients(self.face)]
         name = await self.face.name_of_owner(request, owner)
         return page(request, self.face, "start.html", rows=rows, owner=name)
 
@@ -46,14 +46,14 @@ class Connect:
 
     async def offer(self, request: Request) -> Response:
         """Show what connecting means; nothing starts before the button is pressed (V-32)."""
-        client, owner = self._client(request), await self._owner(request)
+        client, owner = client_of(request, self.face), await owner_of(request, self.face)
         secret = guard.browser_secret(request, self.face) or guard.new_secret()
         response = page(
             request,
             self.face,
             "connect.html",
             client=client,
-            names=await self._names(request, client, owner),
+            names=await names_of(request, self.face, client, owner),
             needed=scope_words(client.provider, client.scopes),
             optional=scope_words(client.provider, client.optional_scopes),
             identity=scope_words(client.provider, client.provider.identity_scopes),
@@ -66,15 +66,17 @@ class Connect:
 
     async def begin(self, request: Request) -> Response:
         """Begin a flow and send the browser to the provider."""
-        client, owner = self._client(request), await self._owner(request)
+        client, owner = client_of(request, self.face), await owner_of(request, self.face)
         try:
             guard.check_same_site(request, guard.origin_of(client.redirect_uri))
-            fields = await guard.read_form(request)
+            fields = dict(await guard.read_form(request))
             secret = guard.browser_secret(request, self.face)
             secret = guard.check_token(fields.get("token", ""), secret, owner, client.name)
         except outcome.Stop as stop:
             return show(request, self.face, stop.ending, start={"client": client.name, "token": ""})
-        away = await self.face.keeper.begin(owner, client.name, flow=secret, other_account=self.face.other_account)
+        away = await self.face.keeper.begin(
+            owner, client.name, flow=secret, other_account=self.face.other_account, picker=self.face.picker
+        )
         return self._away(away)
 
     async def callback(self, request: Request) -> Response:
@@ -84,7 +86,7 @@ class Connect:
         """
         if request.method != "GET":
             raise outcome.not_allowed()
-        client, owner = self._client(request), await self._owner(request)
+        client, owner = client_of(request, self.face), await owner_of(request, self.face)
         query = request.scope["query_string"].decode("latin-1")
         flow = guard.browser_secret(request, self.face)
         try:
@@ -97,14 +99,12 @@ class Connect:
         except GrantkeeperError as error:
             self._note(client, error)
             return self._clean(request, client, query)
-        return self._away(done) if isinstance(done, Redirect) else self._clean(request, client, query)
+        return self._away(done) if isinstance(done, Redirect) else await self._on(request, flow, done, query)
 
     async def result(self, request: Request) -> Response:
         """Show how a flow of this browser ended; the same again on reload."""
-        client, owner = self._client(request), await self._owner(request)
-        ref, flow = request.path_params["ref"], guard.browser_secret(request, self.face)
-        if not _REF.fullmatch(ref):
-            raise outcome.missing()
+        client, owner = client_of(request, self.face), await owner_of(request, self.face)
+        ref, flow = ref_of(request), guard.browser_secret(request, self.face)
         done: Grant | GrantkeeperError
         try:
             done = await self.face.keeper.result(flow, ref, owner=owner)
@@ -112,57 +112,59 @@ class Connect:
             done = error
         if isinstance(done, Grant) and (done.owner, done.client) != (owner, client.name):
             raise outcome.missing()
-        return await self._ended(request, client, owner, done)
+        shares = None
+        if isinstance(done, Grant) and done.usable:
+            page = f"{prefix(request)}/accounts/{client.name}/{ref}"
+            shares = await after_flow(self.face.keeper, flow, ref, owner, page=page)
+        return await self._ended(request, client, owner, done, shares)
 
     # --- what they share ---------------------------------------------------------------------------------------
-
-    def _web(self) -> list[OAuthClient]:
-        return [client for client in self.face.keeper.clients if client.kind == "web"]
-
-    def _client(self, request: Request) -> OAuthClient:
-        """Return the OAuthClient that the path names, or stop."""
-        for client in self._web():
-            if client.name == request.path_params["client"]:
-                return client
-        raise outcome.missing()
-
-    async def _owner(self, request: Request) -> str:
-        """Return the owner of this browser, or stop: nothing here is for a browser that belongs to nobody (V-31)."""
-        owner = await self.face.owner_of(request)
-        if not owner:
-            raise outcome.signed_out(self.face.business)
-        return owner
-
-    async def _names(self, request: Request, client: OAuthClient, owner: str) -> outcome.Names:
-        return outcome.Names(
-            business=self.face.business,
-            provider=provider_title(client.provider),
-            client=self.face.title(client.name),
-            owner=await self.face.name_of_owner(request, owner),
-        )
 
     async def _current(self, owner: str, client: OAuthClient) -> list[Grant]:
         """Return the owner's grants at this OAuthClient that are not over."""
         found = await self.face.keeper.grants(owner=owner, client=client.name)
         return [grant for grant in found if grant.status is not GrantStatus.REVOKED]
 
+    async def _shown(self, owner: str, client: OAuthClient) -> list[tuple[Grant, str]]:
+        """Return these grants, each with how many accounts it shares."""
+        grants = await self._current(owner, client)
+        return [(each, await counted(self.face.keeper, each) if each.usable else "") for each in grants]
+
     def _away(self, to: Redirect) -> Response:
         response = RedirectResponse(to.url, status_code=303)
         guard.set_cookie(response, self.face, to.flow)
         return response
 
-    def _clean(self, request: Request, client: OAuthClient, query: str) -> Response:
+    async def _on(self, request: Request, flow: str | None, grant: Grant, query: str) -> Response:
+        """Send the browser to the page on which its person chooses accounts, when there is one; else to the end."""
+        client = client_of(request, self.face)
+        chooses = False
+        if grant.usable:
+            try:
+                _, picker, _ = await self.face.keeper.choice(flow, _ref(query), owner=grant.owner)
+                chooses = shows(picker)
+            except GrantkeeperError as error:
+                self._note(client, error)
+        return self._clean(request, client, query, "accounts" if chooses else "result")
+
+    def _clean(self, request: Request, client: OAuthClient, query: str, page: str = "result") -> Response:
         """Send the browser to the page that says how the flow of this query ended."""
-        state = next(value for name, value in query_pairs(query) if name == "state")
-        where = f"{prefix(request)}/result/{client.name}/{guard.reference(state)}"
-        return RedirectResponse(where, status_code=303)
+        return RedirectResponse(f"{prefix(request)}/{page}/{client.name}/{_ref(query)}", status_code=303)
 
     async def _ended(
-        self, request: Request, client: OAuthClient, owner: str, done: Grant | GrantkeeperError
+        self,
+        request: Request,
+        client: OAuthClient,
+        owner: str,
+        done: Grant | GrantkeeperError,
+        shares: Shares | None = None,
     ) -> Response:
-        ending = outcome.ending(done, await self._names(request, client, owner))
+        names = await names_of(request, self.face, client, owner)
+        ending = outcome.ending(done, names)
+        if shares and shares.none:
+            ending = outcome.unshared(ending, names)
         missing = sorted(done.missing) if isinstance(done, Grant) else []
-        shared = sorted(done.scopes - done.extra) if isinstance(done, Grant) and done.usable else []
+        shared = sorted(done.scopes - done.extra) if ending.tone == "good" and isinstance(done, Grant) else []
         secret = guard.browser_secret(request, self.face)
         token = guard.form_token(secret, owner, client.name) if secret else ""
         return show(
@@ -173,8 +175,14 @@ class Connect:
             points=scope_words(client.provider, missing or shared),
             said_by=provider_title(client.provider),
             undo=client.provider.manage_url,
+            shares=shares,
         )
 
     def _note(self, client: OAuthClient, error: GrantkeeperError) -> None:
         """Tell the operators what the person is told in softer words."""
         log.log(outcome.log_level(error), "connecting %s ended in %s: %s", client.name, type(error).__name__, error)
+
+
+def _ref(query: str) -> str:
+    """Return the name of the flow whose way back has this query."""
+    return guard.reference(next(value for name, value in query_pairs(query) if name == "state"))

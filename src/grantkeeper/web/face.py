@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from grantkeeper.aio import AsyncKeeper
-    from grantkeeper.model import Provider
+    from grantkeeper.model import Picker, Provider
 
     Answer = str | None | Awaitable[str | None]
 
@@ -45,6 +45,7 @@ class Face:
     titles: Mapping[str, str] = field(default_factory=dict)
     done_url: str | None = None
     other_account: Literal["refuse", "add"] = "refuse"
+    picker: Picker | None = None
 
     def __post_init__(self) -> None:
         """Refuse a `done_url` that leads elsewhere (V-55)."""

@@ -6,7 +6,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 COOKIE_LIFE: Final = 3600
 """Seconds. A flow lives ten minutes; the page that says how it ended can be read again for an hour."""
 MAX_BODY: Final = 8 * 1024
-"""Bytes. The only form has one hidden field of 43 characters."""
+"""Bytes. All forms but one have one hidden field of 43 characters."""
+MAX_TICKS: Final = 20_000
+"""Accounts that can be ticked at once: four times the largest tree that we know of."""
+MAX_PICKER_BODY: Final = 100 * MAX_TICKS
+"""Bytes. A ticked Google Ads account takes 27; a site is named by its URL, percent-encoded."""
 MAX_HEADERS: Final = 48 * 1024
 """Bytes, request target included: a callback of 16 kB is refused by the keeper with a page of its own."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_PICKER: Final = re.compile(r"/accounts/[^/]+/[0-9a-f]{64}$")
+"""The end of the only path whose form may be large."""
 
 FIXED_HEADERS: Final = (
     ("cache-control", "no-store"),
@@ -49,14 +55,17 @@ FIXED_HEADERS: Final = (
 _HSTS: Final = ("strict-transport-security", "max-age=63072000")
 
 
-def content_security_policy(form_targets: Iterable[str]) -> str:
+def content_security_policy(form_targets: Iterable[str], *, scripts: Literal["none", "own"] = "none") -> str:
     """Return the policy: nothing but our own style sheet, and forms to us and on to the providers.
+
+    `own` adds scripts that we serve, for the one page that has one; none is ever inline.
 
     Chromium applies `form-action` to the redirect that answers a form, so the providers' origins must be in it
     (CSP level 3, 6.4.1; observed in Chromium, November 2026).
     """
     targets = " ".join(("'self'", *sorted(set(form_targets))))
-    return f"default-src 'none'; style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    own = " script-src 'self';" if scripts == "own" else ""
+    return f"default-src 'none';{own} style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
 
 
 def origin_of(url: str) -> str:
@@ -109,7 +118,8 @@ def _oversized(scope: Scope) -> Stop | None:
     if len(scope.get("query_string", b"")) > MAX_HEADERS:
         return too_large(414)
     length = sent.get(b"content-length", b"0")
-    return None if length.isdigit() and _at_most(length, MAX_BODY) else too_large(413)
+    most = MAX_PICKER_BODY if scope["method"] == "POST" and _PICKER.search(scope["path"]) else MAX_BODY
+    return None if length.isdigit() and _at_most(length, most) else too_large(413)
 
 
 def _at_most(digits: bytes, limit: int) -> bool:
@@ -147,21 +157,23 @@ def form_token(secret: str, *about: str) -> str:
     return urlsafe_b64encode(hmac.digest(secret.encode(), message, "sha256")).rstrip(b"=").decode()
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a urlencoded form of at most `MAX_BODY` bytes; the last of a doubled name.
+async def read_form(request: Request, *, most: int = MAX_BODY, fields: int = 8) -> list[tuple[str, str]]:
+    """Return the fields of a urlencoded form of at most `most` bytes, in order.
 
     Raises:
-        Stop: it is larger, or not such a form.
+        Stop: it is larger, has more fields, or is no such form.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise stale_form()
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise too_large(413)
+    if body.count(b"&") >= fields:
+        raise too_large(413)
     try:
-        return dict(parse_qsl(body.decode("ascii"), max_num_fields=8))
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True)
     except ValueError:
         raise stale_form() from None
 

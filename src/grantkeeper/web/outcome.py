@@ -7,7 +7,7 @@ template, never trusted.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -95,6 +95,12 @@ def _connected(grant: Grant, names: Names) -> Ending:
         title=f"{names.client} is connected",
         text=(f"{names.business} can now work with {names.client} for {names.owner}{who}.",),
     )
+
+
+def unshared(connected: Ending, names: Names) -> Ending:
+    """Return the end of a flow that went well, but whose person shares no account."""
+    text = f"The connection is in place, but no account is shared: {names.business} can do nothing with it yet."
+    return replace(connected, kind="nothing_shared", tone="attention", text=(text,))
 
 
 def _incomplete(grant: Grant, names: Names) -> Ending:
@@ -302,7 +308,7 @@ def cross_site() -> Stop:
         "cross_site",
         403,
         "That did not come from our page",
-        "A connection can only be started with the button on our own page. Nothing was started.",
+        "This can only be done with the button on our own page. Nothing was changed.",
         again="Open the page",
     )
 
@@ -314,7 +320,7 @@ def stale_form() -> Stop:
         403,
         "This page has been open too long",
         "Open it again and press the button once more. If this keeps coming back, your browser may be refusing "
-        "cookies: they are needed to make sure that it is you who comes back. Nothing was started.",
+        "cookies: they are needed to make sure that it is you who comes back. Nothing was changed.",
         again="Open the page",
     )
 

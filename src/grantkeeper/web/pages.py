@@ -32,15 +32,15 @@ def _templates() -> jinja2.Environment:
 
 
 @cache
-def style_sheet() -> bytes:
-    """Return the one style sheet."""
-    return resources.files("grantkeeper.web").joinpath("static/style.css").read_bytes()
+def asset(name: str) -> bytes:
+    """Return one of our static files."""
+    return resources.files("grantkeeper.web").joinpath("static", name).read_bytes()
 
 
 @cache
-def style_version() -> str:
-    """Return what changes when the style sheet does, for its address."""
-    return hashlib.sha256(style_sheet()).hexdigest()[:12]
+def asset_version(name: str) -> str:
+    """Return what changes when the file does, for its address."""
+    return hashlib.sha256(asset(name)).hexdigest()[:12]
 
 
 def prefix(request: Request) -> str:
@@ -54,7 +54,7 @@ def page(request: Request, face: Face, template: str, *, status: int = 200, **va
     text = (
         _templates()
         .get_template(template)
-        .render(prefix=prefix(request), style=style_version(), face=face, business=face.business, **values)
+        .render(prefix=prefix(request), version=asset_version, face=face, business=face.business, **values)
     )
     return HTMLResponse(text, status_code=status)
 
@@ -64,5 +64,5 @@ def show(request: Request, face: Face, ending: Ending, **values: Any) -> Respons
     if wants_problem(request.headers.get("accept", "")) and ending.status >= 400:
         text = json.dumps(problem(ending), ensure_ascii=False)
         return Response(text, status_code=ending.status, media_type="application/problem+json")
-    shown = {"start": None, "points": (), "said_by": "", "undo": None} | values
+    shown = {"start": None, "reopen": "", "points": (), "said_by": "", "undo": None, "shares": None} | values
     return page(request, face, "ending.html", status=ending.page_status, ending=ending, **shown)

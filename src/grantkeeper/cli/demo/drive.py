@@ -79,6 +79,11 @@ class Walk:
         boxes = self.browser.form("consent").boxes
         self.browser.send("consent", [*boxes, ("action", "allow")] if allow else [("action", "cancel")])
 
+    def share_all(self) -> None:
+        """Tick every account on the page that asks which to share, and save."""
+        self.expect(self.browser.heading == "Choose what to share", "the page that asks what to share")
+        self.browser.send("picker", [*self.browser.form("picker").boxes, ("do", "save")])
+
     def refreshes(self) -> int:
         """Return how often the emulator was asked for a refresh."""
         return len(self.stage.emulator.requests("/token", grant_type="refresh_token"))
@@ -112,11 +117,17 @@ class Walk:
         self.tell(f"303 to {self.stage.serving.url}/o/oauth2/v2/auth?… asking for {asked['scope']}")
 
     def ida_allows(self) -> None:
-        """Ida chooses her account, allows, and is back on a clean page."""
+        """Ida chooses her account, allows, and is back on a clean page that asks which ad accounts to share."""
         self.consent(IDA)
-        self.expect(self.browser.heading == "Google Ads is connected", "Google Ads to be connected")
+        self.expect(self.browser.heading == "Choose what to share", "to be asked what to share")
         self.expect("?" not in self.browser.url, "neither code nor state in the address bar")
         self.tell(f"{' -> '.join(urlsplit(url).path for url in [*self.browser.way, self.browser.url])}")
+
+    def ida_shares(self) -> None:
+        """She ticks both of her ad accounts: Google Ads is connected."""
+        self.share_all()
+        self.expect(self.browser.heading == "Google Ads is connected", "Google Ads to be connected")
+        self.expect("2 accounts are shared" in self.browser.text, "the page to say what is shared")
 
     def result_reloads(self) -> None:
         """Reloading that page shows it again and spends nothing."""
@@ -136,6 +147,7 @@ class Walk:
         """Ida connects Ad Manager too, and AdManagerClient fetches her networks."""
         self.press_connect(NETWORKS)
         self.consent(IDA)
+        self.share_all()
         self.expect(self.browser.heading == "Ad Manager is connected", "Ad Manager to be connected")
         text = self.home()
         self.expect("Nordwind Magazine" in text and "21700000001" in text, "the network Nordwind Magazine")
@@ -189,6 +201,7 @@ class Walk:
         for product in PRODUCTS:
             self.press_connect(product)
             self.consent(IDA)
+            self.share_all()
             self.expect(self.browser.heading == f"{product.title} is connected", f"{product.title} to be connected")
         self.expect("444-555-6663" in self.home(), "the ad accounts")
         self.expect(self.stage.keeper.find(IDA.id, ADS.client).id == before, "the id that the business stored to stay")
@@ -212,6 +225,7 @@ def steps(walk: Walk) -> list[Callable[[], None]]:
         walk.page_explains,
         walk.button_leads_away,
         walk.ida_allows,
+        walk.ida_shares,
         walk.result_reloads,
         walk.accounts_are_there,
         walk.networks_are_there,

@@ -1,0 +1,1 @@
+"""The page on which a person chooses, after the consent, which accounts to share."""

@@ -1,0 +1,205 @@
+"""The picker: shows what a grant reaches, takes the ticks, saves them. GET changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from grantkeeper.errors import BadCallback, ConsentRequired, DatabaseUnavailable, GrantkeeperError, NotFound
+from grantkeeper.web import guard, outcome
+from grantkeeper.web.pages import page, prefix, show
+from grantkeeper.web.picker import words
+from grantkeeper.web.picker.sheet import sheet
+from grantkeeper.web.picker.ticks import after, first_ticks, found, listed, posted_ticks, trees_of, wish
+from grantkeeper.web.who import client_of, names_of, owner_of, ref_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+
+    from grantkeeper.model import Account, Grant, OAuthClient, Picker, Sharing
+    from grantkeeper.web.face import Face
+    from grantkeeper.web.picker.ticks import Key, Wish
+
+_OTHER_FIELDS = 8
+"""Fields of the form beside the ticks."""
+_LONGEST_SEARCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One browser at the page of its flow."""
+
+    client: OAuthClient
+    owner: str
+    ref: str
+    grant: Grant
+    picker: Picker
+    sharing: Sharing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What the grant reaches, as far as the APIs say; `silent` are the titles of those that could not be asked."""
+
+    accounts: Sequence[Account]
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What the browser sent."""
+
+    posted: Sequence[str]
+    search: str
+    shown: str
+    asked: Wish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picking:
+    """The handlers of the picker's page."""
+
+    face: Face
+
+    async def accounts(self, request: Request) -> Response:
+        """Show the page, or take its form."""
+        visit = await self._visit(request)
+        if visit is None:
+            return self._on(request, "result")
+        if request.method != "POST":
+            reached = await self._reached(visit.grant)
+            ticked = first_ticks(reached.accounts, visit.picker, visit.sharing)
+            return await self._page(request, visit, reached, ticked)
+        try:
+            form = await self._form(request, visit)
+        except outcome.Stop as stop:
+            return show(request, self.face, stop.ending, reopen=self._path(request, "accounts"))
+        return await self._take(request, visit, form)
+
+    async def _visit(self, request: Request) -> Visit | None:
+        """Return whose page this is, refused as the page of the result is; None when there is nothing to choose."""
+        client, owner = client_of(request, self.face), await owner_of(request, self.face)
+        ref, flow = ref_of(request), guard.browser_secret(request, self.face)
+        try:
+            grant, picker, sharing = await self.face.keeper.choice(flow, ref, owner=owner)
+        except (BadCallback, NotFound, DatabaseUnavailable):
+            raise
+        except GrantkeeperError:
+            return None  # the page of the result says how it ended
+        if (grant.owner, grant.client) != (owner, client.name):
+            raise outcome.missing()
+        if picker is None or picker.page != "show" or not grant.usable:
+            return None
+        return Visit(client=client, owner=owner, ref=ref, grant=grant, picker=picker, sharing=sharing)
+
+    async def _reached(self, grant: Grant) -> Reached:
+        """Return what there is to choose from; an API that cannot be asked now takes nothing of the rest away."""
+        try:
+            accounts = await self.face.keeper.accounts(grant.id, include="all")
+        except (DatabaseUnavailable, ConsentRequired):
+            raise
+        except GrantkeeperError:
+            accounts = []
+        looks = await self.face.keeper.looks(grant.id)
+        silent = tuple(words.title(each.kind) for each in looks if each.problem)
+        return Reached(accounts=listed(accounts), silent=silent)
+
+    async def _form(self, request: Request, visit: Visit) -> Form:
+        """Read the form of this page, or stop (V-37)."""
+        guard.check_same_site(request, guard.origin_of(visit.client.redirect_uri))
+        most = guard.MAX_TICKS + _OTHER_FIELDS
+        pairs = await guard.read_form(request, most=guard.MAX_PICKER_BODY, fields=most)
+        last = dict(pairs)
+        secret = guard.browser_secret(request, self.face)
+        guard.check_token(last.get("token", ""), secret, *_about(visit))
+        return Form(
+            posted=[value for name, value in pairs if name == "a"],
+            search=last.get("q", "")[:_LONGEST_SEARCH],
+            shown=last.get("shown", "")[:_LONGEST_SEARCH],
+            asked=wish(last.get("do", "")),
+        )
+
+    async def _take(self, request: Request, visit: Visit, form: Form) -> Response:
+        """Do what the pressed button says."""
+        if form.asked.verb == "look":
+            await self._look(visit.grant)
+        reached = await self._reached(visit.grant)
+        ticked = posted_ticks(reached.accounts, form.posted)
+        match form.asked.verb:
+            case "save" if len(ticked) >= visit.picker.at_least:
+                await self.face.keeper.share(visit.grant.id, sorted(ticked))
+                return self._on(request, "result")
+            case "save":
+                return await self._page(request, visit, reached, ticked, search=form.shown, lacking=True)
+            case "tick" | "untick":
+                trees = trees_of(reached.accounts)
+                ticked = after(ticked, form.asked, trees, found(trees, form.shown))
+                return await self._page(request, visit, reached, ticked, search=form.shown)
+        search = "" if form.asked.verb == "clear" else form.search
+        return await self._page(request, visit, reached, ticked, search=search)
+
+    async def _look(self, grant: Grant) -> None:
+        """Ask the APIs again; what stands in the way is on the page afterwards."""
+        try:
+            await self.face.keeper.discover(grant.id)
+        except (DatabaseUnavailable, ConsentRequired):
+            raise
+        except GrantkeeperError:
+            return
+
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    async def _page(
+        self,
+        request: Request,
+        visit: Visit,
+        reached: Reached,
+        ticked: set[Key],
+        *,
+        search: str = "",
+        lacking: bool = False,
+    ) -> Response:
+        secret = guard.browser_secret(request, self.face) or ""
+        names = await names_of(request, self.face, visit.client, visit.owner)
+        values: dict[str, Any] = {
+            "names": names,
+            "grant": visit.grant,
+            "silent": reached.silent,
+            "at_least": visit.picker.at_least,
+            "lacking": lacking,
+            "undo": visit.client.provider.manage_url,
+            "token": guard.form_token(secret, *_about(visit)),
+            "here": self._path(request, "accounts"),
+            "result": self._path(request, "result"),
+            "again": f"{prefix(request)}/connect/{visit.client.name}",
+        }
+        # Thousands of lines take a moment: on a thread, so that nobody else waits for them.
+        return await run_in_threadpool(self._rendered, request, reached, ticked, search, values)
+
+    def _rendered(
+        self, request: Request, reached: Reached, ticked: set[Key], search: str, values: dict[str, Any]
+    ) -> Response:
+        lines = sheet(reached.accounts, ticked, search)
+        template = "picker.html" if reached.accounts else "nothing.html"
+        status = 422 if values["lacking"] else 200
+        response = page(request, self.face, template, status=status, sheet=lines, **values)
+        policy = guard.content_security_policy(self.face.form_targets(), scripts="own")
+        response.headers["content-security-policy"] = policy
+        return response
+
+    def _path(self, request: Request, what: str) -> str:
+        params = request.path_params
+        return f"{prefix(request)}/{what}/{params['client']}/{params['ref']}"
+
+    def _on(self, request: Request, what: str) -> Response:
+        return RedirectResponse(self._path(request, what), status_code=303)
+
+
+def _about(visit: Visit) -> tuple[str, ...]:
+    """Return what the form's token is bound to, beside the browser."""
+    return "accounts", visit.owner, visit.client.name, visit.ref

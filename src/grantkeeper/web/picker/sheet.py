@@ -1,0 +1,148 @@
+"""What stands on the page, ready for the template: groups of lines, counts, which managers are unfolded. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from grantkeeper.web.picker import words
+from grantkeeper.web.picker.ticks import found, tickable, trees_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from grantkeeper.model import Account
+    from grantkeeper.web.picker.ticks import Key
+    from grantkeeper.web.picker.tree import Tree
+
+UNFOLDED: Final = 120
+"""Lines that are in sight before anything is unfolded: a few screens."""
+MOST_LINES: Final = 10_000
+"""Lines on one page; who has more searches. Twice the largest tree that we know of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One account on the page.
+
+    `number` names it in the page, `also` are the numbers of managers that it has beside the one that it stands below.
+    `below` counts what can be ticked below it, `ticked_below` what is. `ends` is how many managers end after this line.
+    """
+
+    account: Account
+    number: int
+    name: str
+    written: str
+    status: str
+    ticked: bool
+    tickable: bool
+    holds: bool
+    unfolded: bool
+    below: int
+    ticked_below: int
+    also: tuple[int, ...]
+    also_names: tuple[str, ...]
+    ends: int
+
+    @property
+    def value(self) -> str:
+        """What its box sends."""
+        return f"{self.account.kind}/{self.account.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The accounts of one kind; `tickable` and `ticked` count what is shown."""
+
+    kind: str
+    title: str
+    lines: tuple[Line, ...]
+    tickable: int
+    ticked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The page. `unseen` are the ticks that stand on no line; `all` counts accounts, `found` those that match."""
+
+    groups: tuple[Group, ...]
+    unseen: tuple[str, ...]
+    search: str
+    all: int
+    found: int
+    ticked: int
+    whole: bool
+
+
+def sheet(accounts: Sequence[Account], ticked: set[Key], search: str = "") -> Sheet:
+    """Return the page for these accounts and ticks; with a search, only what it shows."""
+    trees = trees_of(accounts)
+    shown = found(trees, search)
+    groups: list[Group] = []
+    for each in trees:
+        room = MOST_LINES - sum(len(group.lines) for group in groups)
+        groups.append(_group(each, ticked, shown, search, room))
+    on_lines = {line.account.key for group in groups for line in group.lines if line.tickable}
+    return Sheet(
+        groups=tuple(group for group in groups if group.lines),
+        unseen=tuple(f"{kind}/{name}" for kind, name in sorted(ticked - on_lines)),
+        search=search,
+        all=len(accounts),
+        found=len(shown),
+        ticked=len(ticked),
+        whole=sum(len(group.lines) for group in groups) == len(accounts),
+    )
+
+
+def _group(tree: Tree, ticked: set[Key], shown: set[Key], search: str, room: int) -> Group:
+    names = [(name, depth) for name, depth in tree.walk() if tree.accounts[name].key in shown][:room]
+    numbers = {name: number for number, (name, _) in enumerate(names)}
+    unfolded = set(numbers) if search.strip() else _unfolded(tree, numbers)
+    depths = [*(depth for _, depth in names[1:]), 0]
+    lines = [
+        _line(tree, name, numbers, ticked, unfolded=name in unfolded, step=after - depth)
+        for (name, depth), after in zip(names, depths, strict=False)
+    ]
+    free = [line for line in lines if line.tickable]
+    kind = next(iter(tree.accounts.values())).kind
+    ticks = sum(line.ticked for line in free)
+    return Group(kind=kind, title=words.title(kind), lines=tuple(lines), tickable=len(free), ticked=ticks)
+
+
+def _line(tree: Tree, name: str, numbers: dict[str, int], ticked: set[Key], *, unfolded: bool, step: int) -> Line:
+    """Return the line of an account; `step` is how much deeper the next line stands, at the end of the group 0 deep."""
+    account = tree.accounts[name]
+    below = [tree.accounts[each] for each in tree.below(name) if each in numbers] if name in tree.members else []
+    also = tree.also(name) if len(account.parents) > 1 else []
+    return Line(
+        account=account,
+        number=numbers[name],
+        name=words.called(account),
+        written=words.written(account),
+        status=words.status(account),
+        ticked=account.key in ticked,
+        tickable=tickable(account),
+        holds=step > 0,
+        unfolded=unfolded,
+        below=sum(tickable(each) for each in below),
+        ticked_below=sum(each.key in ticked for each in below),
+        also=tuple(numbers[each] for each in also if each in numbers),
+        also_names=tuple(words.called(tree.accounts[each]) for each in also),
+        ends=max(0, -step),
+    )
+
+
+def _unfolded(tree: Tree, shown: Iterable[str]) -> set[str]:
+    """Return the managers that are unfolded at first: from the top down, as long as not too much comes in sight."""
+    level, sight, unfolded = tree.roots, len(tree.roots), set[str]()
+    here = set(shown)
+    while level:
+        following: list[str] = []
+        for name in level:
+            children = [each for each in tree.children.get(name, ()) if each in here]
+            if sight + len(children) <= UNFOLDED:
+                sight += len(children)
+                unfolded.add(name)
+                following += children
+        level = following
+    return unfolded

@@ -1,0 +1,90 @@
+"""What can be ticked, what is, and what the buttons of the form do to it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from grantkeeper.accounts.drift import is_preselected, matches
+from grantkeeper.web.picker.tree import Tree, by_kind, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from grantkeeper.model import Account, Picker, Sharing
+
+Key: TypeAlias = tuple[str, str]
+"""Kind and id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a button of the form asks for; `kind` and `top` say for which part of the page, "" for all of it."""
+
+    verb: Literal["save", "search", "clear", "tick", "untick", "look"]
+    kind: str = ""
+    top: str = ""
+
+
+def wish(value: str) -> Wish:
+    """Read a button's value, as `save` or `tick google_ads 1234567890`; anything else only shows the page again."""
+    verb, _, rest = value.partition(" ")
+    kind, _, top = rest.partition(" ")
+    match verb:
+        case "save" | "clear" | "look":
+            return Wish(verb=verb)
+        case "tick" | "untick" if kind:
+            return Wish(verb=verb, kind=kind, top=top)
+    return Wish(verb="search")
+
+
+def listed(accounts: Iterable[Account]) -> list[Account]:
+    """Return what the page lists: what is there, and what was lost while it was shared."""
+    return [each for each in accounts if each.lost_at is None or each.shared]
+
+
+def tickable(account: Account) -> bool:
+    """Tell whether a person may tick it: what cannot be used may be given up, but not newly shared."""
+    return account.lost_at is None and (account.enabled or account.shared)
+
+
+def first_ticks(accounts: Iterable[Account], picker: Picker, sharing: Sharing) -> set[Key]:
+    """Return what is ticked before anybody touched anything: what is shared; before that, what is preselected."""
+    if sharing.mode != "open":
+        return {each.key for each in accounts if each.shared and tickable(each)}
+    return {each.key for each in accounts if tickable(each) and is_preselected(each, picker.preselect)}
+
+
+def posted_ticks(accounts: Iterable[Account], posted: Iterable[str]) -> set[Key]:
+    """Return the ticks of a form; what the grant does not reach, or must not be ticked, is not among them."""
+    allowed = {f"{each.kind}/{each.id}": each.key for each in accounts if tickable(each)}
+    return {allowed[each] for each in posted if each in allowed}
+
+
+def found(trees: Iterable[Tree], search: str) -> set[Key]:
+    """Return what a search shows: what matches, what stands below it, and the managers that lead there."""
+    needle = search.strip()
+    shown: set[Key] = set()
+    for each in trees:
+        hits = {name for name, account in each.accounts.items() if matches(account, needle)}
+        if needle:
+            hits = hits.union(*(each.below(name) for name in hits))
+            hits = hits.union(*(each.above(name) for name in hits))
+        shown |= {each.accounts[name].key for name in hits}
+    return shown
+
+
+def after(ticked: set[Key], asked: Wish, trees: Sequence[Tree], shown: set[Key]) -> set[Key]:
+    """Return the ticks after a button that ticks or unticks all that is shown, of a kind or below a manager."""
+    part: set[Key] = set()
+    for each in trees:
+        keys = {name: account.key for name, account in each.accounts.items() if account.kind == asked.kind}
+        names = each.below(asked.top) if asked.top else keys
+        part |= {keys[name] for name in names if name in keys and tickable(each.accounts[name])}
+    part &= shown
+    return ticked | part if asked.verb == "tick" else ticked - part
+
+
+def trees_of(accounts: Iterable[Account]) -> list[Tree]:
+    """Return a tree for each kind."""
+    return [tree(each) for each in by_kind(accounts).values()]
