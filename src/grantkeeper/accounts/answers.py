@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -44,6 +45,7 @@ def name(text: str) -> str:
     return printable(text, _LONGEST_NAME)
 
 
+@lru_cache(maxsize=1024)
 def word(text: str) -> str:
     """Return a short name of the API's (status, currency, time zone) as it may be shown, at most 64 long."""
-    return printable(text, 64)
+    return printable(text, 64)  # remembered: a few dozen of them come thousands of times
