@@ -1,0 +1,126 @@
+"""Looking for accounts: with a token that is good, past what only passes, without harm from what does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from grantkeeper import ConsentRequired, GrantStatus, Keeper, Misconfigured, ProviderUnavailable
+from grantkeeper.emulator import Emulator
+from grantkeeper.testing import Connect
+from keeper.accounts.scene import ADS, LIST, SHOP, WINTER, ids, search_path
+from keeper.people import IDA, refreshes
+
+
+def test_the_first_question_looks_and_the_second_does_not(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """What was found is kept; nobody waits for the provider again."""
+    grant = connect("acme", IDA)
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+    assert len(emulator.requests(LIST)) == 1
+
+
+def test_a_new_consent_looks_again(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Whoever consents again may reach more than before."""
+    grant = connect("acme", IDA)
+    keeper.accounts(grant.id)
+    emulator.revoke(IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    with pytest.raises(ConsentRequired):
+        keeper.token(grant.id)
+    connect("acme", IDA)
+    keeper.accounts(grant.id)
+    assert len(emulator.requests(LIST)) == 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_is_busy_is_asked_again_twice(connect: Connect, keeper: Keeper, emulator: Emulator, status: int) -> None:
+    """One busy answer among hundreds must not end a look."""
+    grant = connect("acme", IDA)
+    emulator.fail(status, times=2, path=LIST, body={"error": {"code": status, "status": "UNAVAILABLE"}})
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+    assert len(emulator.requests(LIST)) == 3
+
+
+def test_what_stays_busy_is_said_and_written_down(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Nothing was known before, so the caller hears why."""
+    grant = connect("acme", IDA)
+    emulator.fail(503, times=3, path=LIST, body={"error": {"code": 503, "status": "UNAVAILABLE", "message": "Busy."}})
+    with pytest.raises(ProviderUnavailable):
+        keeper.accounts(grant.id)
+    look = keeper.looks(grant.id)[0]
+    assert (look.looked_at, bool(look.problem)) == (None, True)
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+    assert keeper.looks(grant.id)[0].problem == ""
+
+
+def test_a_long_wait_is_not_waited_out(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """RFC 9110 10.2.3: a provider that asks for an hour is not asked again by who waits for a page."""
+    grant = connect("acme", IDA)
+    busy: dict[str, Any] = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Slow down."}}
+    emulator.fail(429, times=9, path=LIST, body=busy, retry_after=timedelta(hours=1))
+    with pytest.raises(ProviderUnavailable):
+        keeper.accounts(grant.id)
+    assert len(emulator.requests(LIST)) == 1
+
+
+def test_a_lost_answer_is_asked_for_again(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Reading twice harms nobody."""
+    grant = connect("acme", IDA)
+    emulator.lose_answer(2, path=search_path(SHOP))
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+
+
+def test_a_token_that_the_api_refuses_is_replaced_once(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """R-37: the second answer counts, whatever it is; no loop of refreshes."""
+    grant = connect("acme", IDA)
+    emulator.clock.advance(timedelta(minutes=5))
+    emulator.expire_tokens()
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+    assert refreshes(emulator) == 1
+
+
+def test_a_grant_that_died_is_noticed_by_a_look(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """The 401 of the API leads to a refresh, and that to the truth; what was known stays."""
+    grant = connect("acme", IDA)
+    known = keeper.accounts(grant.id)
+    emulator.clock.advance(timedelta(minutes=5))
+    emulator.revoke(IDA)
+    with pytest.raises(ConsentRequired):
+        keeper.discover(grant.id)
+    assert keeper.get(grant.id).status is GrantStatus.CONSENT_REQUIRED
+    assert keeper.accounts(grant.id) == known
+    assert keeper.events(grant_id=grant.id) == []
+
+
+def test_an_api_that_is_switched_off_says_so_and_changes_nothing(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """Our Cloud project's fault is not the person's: what is known stays as it is."""
+    grant = connect("acme", IDA)
+    known = keeper.accounts(grant.id)
+    off = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SERVICE_DISABLED",
+        "domain": "googleapis.com",
+    }
+    body = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Not enabled.", "details": [off]}}
+    emulator.fail(403, path=LIST, body=body)
+    changes = keeper.discover(grant.id)
+    assert isinstance(changes.problems[ADS], Misconfigured)
+    assert (changes.appeared, changes.lost, changes.shared_left) == ((), (), len(known))
+    assert keeper.accounts(grant.id) == known
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"resourceNames": 7}', b'{"resourceNames": ["customers/x"]}'])
+def test_an_odd_answer_ends_a_look_without_harm(
+    connect: Connect, keeper: Keeper, emulator: Emulator, body: bytes
+) -> None:
+    """R-34: whatever comes, it is ProviderUnavailable and what is known stays."""
+    grant = connect("acme", IDA)
+    known = keeper.accounts(grant.id)
+    emulator.fail(200, path=LIST, body=body, content_type="application/json")
+    assert isinstance(keeper.discover(grant.id).problems[ADS], ProviderUnavailable)
+    assert keeper.accounts(grant.id) == known
