@@ -7,9 +7,10 @@ A browser on another site must not move anything here: a form needs the front pa
 from __future__ import annotations
 
 import hmac
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from grantkeeper.emulator.world import AdsAccount, Person
 
 _SHOWN, _LOOKED_AT = 12, 500
+_SHOWN_BELOW = 20
 
 
 class _Verb(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -193,6 +195,15 @@ def _verb(emulator: Emulator, request: Request, name: str) -> Response:
     return wire.redirect("/", 303)
 
 
+class _Row(NamedTuple):
+    """An ad account, its depth below managers, who has direct access, and how many accounts below are not shown."""
+
+    account: AdsAccount
+    depth: int
+    access: list[str]
+    more: int
+
+
 def index(emulator: Emulator, request: Request) -> Response:
     """Show the front page."""
     if request.method != "GET":
@@ -225,18 +236,22 @@ def _grants(emulator: Emulator, person: Person) -> list[tuple[str, int]]:
     ]
 
 
-def _tree(emulator: Emulator) -> list[tuple[AdsAccount, int, list[str]]]:
-    """Return every ad account, its depth below managers, and who has direct access; children follow their manager."""
+def _tree(emulator: Emulator) -> list[_Row]:
+    """Return the ad accounts, children after their manager; of those with many, the first alone."""
     world = emulator.world
-    below = {link.client for link in world.ads_links}
-    rows: list[tuple[AdsAccount, int, list[str]]] = []
+    people: dict[str, list[str]] = defaultdict(list)
+    for each in world.ads_access:
+        people[each.account].append(each.person)
+    rows: list[_Row] = []
 
     def walk(account: AdsAccount, depth: int) -> None:
-        rows.append((account, min(depth, 2), [each.person for each in world.ads_access if each.account == account.id]))
-        for child in world.children(account.id):
+        children = world.children(account.id)
+        shown = children[:_SHOWN_BELOW]
+        rows.append(_Row(account, min(depth, 2), people[account.id], len(children) - len(shown)))
+        for child in shown:
             walk(child, depth + 1)
 
-    for account in world.ads_accounts:
-        if account.id not in below:
-            walk(account, 0)
+    tops = [each for each in world.ads_accounts if not world.managers(each.id)]
+    for account in tops:
+        walk(account, 0)
     return rows

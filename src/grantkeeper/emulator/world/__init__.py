@@ -13,9 +13,10 @@ from grantkeeper.emulator.world.values import (
     WorldError,
     redirect_fault,
 )
-from grantkeeper.emulator.world.world import World
+from grantkeeper.emulator.world.world import CASTS, World
 
 __all__ = [
+    "CASTS",
     "AdsAccess",
     "AdsAccount",
     "AdsLink",

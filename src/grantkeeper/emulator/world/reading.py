@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from grantkeeper.emulator.world.generated import AdsTree
 from grantkeeper.emulator.world.values import (
     AdsAccess,
     AdsAccount,
@@ -32,6 +33,7 @@ _TABLES: Mapping[str, tuple[str, type[Any]]] = {
     "ads_account": ("ads_accounts", AdsAccount),
     "ads_link": ("ads_links", AdsLink),
     "ads_access": ("ads_access", AdsAccess),
+    "ads_tree": ("ads_trees", AdsTree),
     "network": ("networks", Network),
     "asset": ("assets", Asset),
 }
@@ -50,7 +52,11 @@ def members(text: str) -> dict[str, Any]:
     unknown = document.keys() - _TABLES.keys()
     if unknown:
         raise WorldError(f"{min(unknown)}: unknown table; known are {', '.join(_TABLES)}")
-    return {member: _rows(document, table, kind) for table, (member, kind) in _TABLES.items()}
+    found: dict[str, Any] = {member: _rows(document, table, kind) for table, (member, kind) in _TABLES.items()}
+    for tree in found.pop("ads_trees"):
+        for member, grown in zip(("ads_accounts", "ads_links", "ads_access"), tree.grown(), strict=True):
+            found[member] = (*found[member], *grown)
+    return found
 
 
 def _rows(document: Mapping[str, Any], table: str, kind: type[_Row]) -> tuple[_Row, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from grantkeeper.emulator.world import reading
+from grantkeeper.emulator.world import generated, reading
 from grantkeeper.emulator.world.checks import check
+from grantkeeper.emulator.world.index import Index, index
 from grantkeeper.emulator.world.values import (
     AdsAccess,
     AdsAccount,
@@ -23,7 +24,10 @@ from grantkeeper.emulator.world.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+CASTS: Final[Mapping[str, str]] = {"agency": "cast_agency.toml"}
+"""The casts that come along, beside the default one, and the files they are in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +43,24 @@ class World:
     networks: tuple[Network, ...] = ()
     assets: tuple[Asset, ...] = ()
 
+    _index: Index = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         check(self)
+        object.__setattr__(self, "_index", index(self))
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> World:
-        """Read a TOML file, or the default cast.
+        """Read a TOML file, or a cast that comes along: the default one, or another by its name ("agency").
+
+        A file that is called like a cast is read by another path to it, such as an absolute one.
 
         Raises:
             WorldError: it cannot be read, or a member is missing, unknown or wrong.
         """
-        if path is None:
-            return cls.parse(resources.files("grantkeeper.emulator").joinpath("cast.toml").read_text("utf-8"))
+        if path is None or str(path) in CASTS:
+            name = CASTS[str(path)] if path else "cast.toml"
+            return cls.parse(resources.files("grantkeeper.emulator").joinpath(name).read_text("utf-8"))
         try:
             return cls.parse(Path(path).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
@@ -74,26 +84,27 @@ class World:
 
     def client(self, client_id: str) -> Client | None:
         """Return the client, if there is one of that id."""
-        return next((each for each in self.clients if each.id == client_id), None)
+        return self._index.clients.get(client_id)
 
     def person(self, name: str) -> Person | None:
         """Return the person of that e-mail address (in any case of letters) or sub."""
-        lower = name.lower()
-        return next((each for each in self.people if each.email.lower() == lower or each.sub == name), None)
+        return self._index.people.get(name.lower())
 
     def account(self, account_id: str) -> AdsAccount | None:
         """Return the ad account, if there is one of that id."""
-        return next((each for each in self.ads_accounts if each.id == account_id), None)
+        return self._index.accounts.get(account_id)
 
     def direct_accounts(self, email: str) -> tuple[AdsAccount, ...]:
         """Return the ad accounts that the person reaches without a manager, in the order of the file."""
-        ids = {each.account for each in self.ads_access if each.person == email}
-        return tuple(each for each in self.ads_accounts if each.id in ids)
+        return self._index.direct.get(email, ())
 
     def children(self, manager_id: str) -> tuple[AdsAccount, ...]:
-        """Return the accounts directly below a manager."""
-        ids = {each.client for each in self.ads_links if each.manager == manager_id}
-        return tuple(each for each in self.ads_accounts if each.id in ids)
+        """Return the accounts directly below a manager, in the order of the file."""
+        return self._index.children.get(manager_id, ())
+
+    def managers(self, account_id: str) -> tuple[AdsAccount, ...]:
+        """Return the managers directly above an account, in the order of the file."""
+        return self._index.managers.get(account_id, ())
 
     def networks_of(self, email: str) -> tuple[Network, ...]:
         """Return the networks that the person may use."""
@@ -124,3 +135,16 @@ class World:
     def with_network(self, network: Network) -> World:
         """Return the world with one more network."""
         return replace(self, networks=(*self.networks, network))
+
+    def with_crowd(self, count: int, *, accounts: int = 1) -> World:
+        """Return the world with that many people more, each with direct access to ad accounts of their own.
+
+        They are crowd-00001@crowd.example and so on; for tests and benchmarks over hundreds of grants.
+        """
+        people, owned, access = generated.crowd(count, accounts)
+        return replace(
+            self,
+            people=(*self.people, *people),
+            ads_accounts=(*self.ads_accounts, *owned),
+            ads_access=(*self.ads_access, *access),
+        )

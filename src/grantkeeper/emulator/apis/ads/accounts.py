@@ -5,7 +5,6 @@ Source: developers.google.com/google-ads/api/docs/oauth/access-model, 2026-11-22
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,36 +51,33 @@ class Target:
             yield owner
             return
         # An account that manages nothing is answered with its own row alone.
-        for account, level in self.tree.below(self.account.id):
+        for account, level in self.tree.below(self.account):
             yield owner | _client_row(self.account, account, level)
 
 
+@dataclass(frozen=True, slots=True)
 class Tree:
-    """The managers' tree (strictly: an acyclic graph) of a world, indexed once for a request."""
+    """The managers' tree (strictly: an acyclic graph) of a world."""
 
-    def __init__(self, world: World) -> None:
-        self._accounts = {each.id: each for each in world.ads_accounts}
-        self._clients: dict[str, list[str]] = defaultdict(list)
-        for link in world.ads_links:
-            self._clients[link.manager].append(link.client)
+    world: World
 
-    def account(self, account_id: str) -> AdsAccount | None:
-        """Return the account of that id, if there is one."""
-        return self._accounts.get(account_id)
-
-    def below(self, root: str) -> Iterator[tuple[AdsAccount, int]]:
+    def below(self, root: AdsAccount) -> Iterator[tuple[AdsAccount, int]]:
         """Return the account itself (level 0) and all below it, each once, by its shortest way, nearest first."""
-        seen = {root}
+        seen = {root.id}
         wave, level = [root], 0
         while wave:
-            yield from ((self._accounts[each], level) for each in wave)
-            found = dict.fromkeys(child for each in wave for child in self._clients.get(each, ()) if child not in seen)
+            yield from ((each, level) for each in wave)
+            found = {child.id: child for each in wave for child in self.world.children(each.id) if child.id not in seen}
             seen.update(found)
-            wave, level = list(found), level + 1
+            wave, level = list(found.values()), level + 1
 
     def holds(self, root: str, account_id: str) -> bool:
-        """Tell whether the account is the root itself or somewhere below it."""
-        return any(account.id == account_id for account, _ in self.below(root))
+        """Tell whether the account is the root itself or somewhere below it; found upwards, where there are few."""
+        wave, seen = {account_id}, set[str]()
+        while wave and root not in wave:
+            seen |= wave
+            wave = {above.id for each in wave for above in self.world.managers(each)} - seen
+        return root in wave
 
 
 def accessible(world: World, person: Person) -> tuple[AdsAccount, ...]:
@@ -111,7 +107,7 @@ def reach(world: World, person: Person, customer_id: str, login_customer_id: str
         raise errors.invalid_login_customer_id()
     direct = {each.id for each in accessible(world, person)}
     tree = Tree(world)
-    account = tree.account(customer_id)
+    account = world.account(customer_id)
     if account is None:
         raise errors.customer_not_found()
     login = login_customer_id or customer_id
