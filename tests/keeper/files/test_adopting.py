@@ -38,7 +38,7 @@ def test_an_old_refresh_token_becomes_a_grant_that_hands_out_tokens(
     done = keeper.adopt("acme", "google-ads", token)
 
     assert not done.known
-    assert (done.grant.status, done.grant.scopes) == (GrantStatus.ACTIVE, {ADWORDS})
+    assert (done.grant.status, done.grant.scopes) == (GrantStatus.ACTIVE, frozenset({ADWORDS}))
     assert (done.grant.identified, done.grant.email, done.grant.person) == (False, "", "not known yet")
     assert keeper.find("acme", "google-ads") == done.grant
     first = keeper.token(done.grant.id)
@@ -220,9 +220,9 @@ def test_an_unknown_client_is_not_found(keeper: Keeper, token: Secret) -> None:
 def test_an_examination_tells_and_keeps_nothing(keeper: Keeper, emulator: Emulator, token: Secret) -> None:
     """Alive, with its scopes; dead, with reason, advice and the provider's words."""
     found = keeper.examine("google-ads", token)
-    assert (found.alive, found.scopes, found.missing, found.email) == (True, {ADWORDS}, frozenset(), "")
+    assert (found.alive, found.scopes, found.missing, found.email) == (True, frozenset({ADWORDS}), frozenset(), "")
     whose = keeper.examine("google-ads", old_token(emulator, keeper.client("google-ads"), IDA, DFP, "openid", "email"))
-    assert (whose.email, whose.missing, whose.reason) == (IDA, {ADWORDS}, Reason.SCOPES_MISSING)
+    assert (whose.email, whose.missing, whose.reason) == (IDA, frozenset({ADWORDS}), Reason.SCOPES_MISSING)
     emulator.revoke(IDA)
     dead = keeper.examine("google-ads", token)
 

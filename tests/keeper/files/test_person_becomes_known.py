@@ -144,7 +144,7 @@ def test_a_grant_of_the_same_person_that_comes_first_is_the_one(emulator: Emulat
             consent(two.two, emulator, "acme", IDA, other_account="add")
             real(*args, **options)  # type: ignore[arg-type]
 
-        two.store.save_tokens = first  # type: ignore[assignment, method-assign]
+        two.store.save_tokens = first  # type: ignore[method-assign]
         done = two.one.complete(redirect.flow, back)
 
         assert isinstance(done, Grant)
