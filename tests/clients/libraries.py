@@ -27,7 +27,7 @@ NETWORKS = ["21700000001"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A client of a library: `target` is what `grant_errors` takes, `call` asks the API what the grant reaches."""
+    """A client of a library: `target` is what `api_errors` takes, `call` asks the API what the grant reaches."""
 
     target: object
     call: Callable[[], list[str]]

@@ -202,7 +202,7 @@ def clients_refresh(scene: Scene) -> None:
     scene.emulator.revoke(IDA)
     _stale(scene)
     credentials = google_auth.credentials(scene.keeper, scene.grant.id)
-    with google_auth.grant_errors(credentials):
+    with google_auth.api_errors(credentials):
         credentials.refresh(TransportRequest())
 
 

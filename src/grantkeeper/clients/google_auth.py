@@ -1,7 +1,7 @@
-"""A grant as google-auth credentials, for every library of Google's that takes some; and its errors made ours.
+"""A grant as google-auth credentials, for every library of Google's that takes some; and API errors as ours.
 
 credentials = google_auth.credentials(keeper, grant.id)
-with google_auth.grant_errors(credentials):
+with google_auth.api_errors(credentials):
     google.auth.transport.requests.AuthorizedSession(credentials).get(url)
 """
 
@@ -15,12 +15,12 @@ from grantkeeper.errors import GrantkeeperError, InvalidInput
 from grantkeeper.model import TokenSource
 
 from .extras import extra
-from .rejections import token_rejected
+from .refusals import judged
 
 if TYPE_CHECKING:
     from .grant_credentials import GrantCredentials
 
-__all__ = ["GrantCredentials", "credentials", "grant_errors", "raise_grant_error"]
+__all__ = ["GrantCredentials", "api_errors", "credentials", "raise_api_error"]
 
 
 def credentials(source: TokenSource, grant_id: str, *, quota_project_id: str | None = None) -> GrantCredentials:
@@ -38,18 +38,25 @@ def credentials(source: TokenSource, grant_id: str, *, quota_project_id: str | N
 
 
 @contextmanager
-def grant_errors(target: object) -> Iterator[None]:
-    """Turn a failure of an API call into our typed error where the grant is why it failed.
+def api_errors(target: object, *, account_id: str = "") -> Iterator[None]:
+    """Turn a failure of an API call into our typed error that names who must act, and the fix.
 
-    gRPC hides a dead grant behind `503 Getting metadata from plugin failed`, REST behind a RefreshError; and an API
-    that gets a revoked token over gRPC or SOAP says only that it is not authenticated. Everything else, and an
-    unrelated 503 in particular, passes unchanged. The original is the `__cause__`.
+    gRPC hides a dead grant behind `503 Getting metadata from plugin failed`, REST behind a RefreshError; they become
+    what the source raised. What an API refuses becomes what the table of docs/errors.md says of its code, with the
+    request id in `.provider`; when it does not accept the token, the source is told and asked for another, and so finds
+    out when the grant is over. Failures about the request itself (a wrong query), and all that no API said, pass
+    unchanged. The original is the `__cause__`.
 
     Args:
         target: credentials or a client made by `grantkeeper.clients`, or an AuthorizedSession over such credentials.
+        account_id: the account that is called, for the error; by default the one that `target` was made for, if any.
 
     Raises:
-        ConsentRequired, ProviderUnavailable, Misconfigured ...: whatever the source raised.
+        ConsentRequired: the grant is over, or does not cover the API.
+        AccessRefused: the account or the person may not.
+        Misconfigured: the Cloud project or the program.
+        ProviderUnavailable: a limit, trouble at the API, or a token that was replaced: call again.
+        GrantkeeperError: whatever else the source raised.
         InvalidInput: `target` does not work with a grant's credentials.
     """
     found = _credentials_of(target)
@@ -58,31 +65,40 @@ def grant_errors(target: object) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _raise_typed(found, error, since)
+        _raise_typed(found, error, since, account_id or _account_of(target))
         raise
 
 
-def raise_grant_error(target: object, error: Exception) -> None:
-    """Raise our typed error if the grant is why `error` came, else return. For `except` blocks; see `grant_errors`."""
+def raise_api_error(target: object, error: Exception, *, account_id: str = "") -> None:
+    """Raise the error of ours that `error` is, or return when it is none. For `except` blocks; see `api_errors`."""
     found = _credentials_of(target)
-    _raise_typed(found, error, found.round)
+    _raise_typed(found, error, found.round, account_id or _account_of(target))
 
 
-def _raise_typed(found: GrantCredentials, error: Exception, since: int) -> None:
+def _raise_typed(found: GrantCredentials, error: Exception, since: int, account_id: str) -> None:
     from .grant_credentials import again
 
     if isinstance(error, GrantkeeperError):
         return
     typed = found.error_behind(error)
-    if typed is None and token_rejected(error):
-        typed = found.error_after_rejection(since)
     if typed is not None:
         raise again(typed) from error
+    verdict = judged(error, grant_id=found.grant_id, account_id=account_id)
+    if verdict is None:
+        return
+    over = found.error_after_rejection(since) if verdict.ask_again else None
+    raise (again(over) if over else verdict.error) from error
+
+
+def _account_of(target: Any) -> str:
+    """Return the account that a client was made for: GrantAdsClient has a customer id, AdManagerClient a network."""
+    return str(getattr(target, "customer_id", None) or getattr(target, "network_code", None) or "")
 
 
 _ROADS = (
     ("credentials",),  # GoogleAdsClient, AuthorizedSession, our OAuth2 client for googleads
     ("oauth2_client", "credentials"),  # AdManagerClient
+    ("_http", "credentials"),  # a service of googleapiclient
     ("transport", "_credentials"),  # google-ads-admanager: the base class of all generated transports
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantkeeper.clients import ad_manager, google_ads, google_auth
+from grantkeeper.errors import AccessRefused, Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,21 +37,14 @@ class Refused(Exception):
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Turn the libraries' three families of errors into one.
-
-    A token that was issued moments ago and is refused all the same comes out here too: the keeper does not renew that.
-    """
-    from google.ads.googleads.errors import GoogleAdsException
-    from google.api_core.exceptions import GoogleAPIError
-    from googleads.errors import GoogleAdsError
-
+    """Turn what an API refuses for another reason than the grant into one error, and keep the libraries quiet."""
     # the libraries write every refusal to the log as a warning; here the page says it
     for name in ("google.ads.googleads", "googleads.soap"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         yield
-    except (GoogleAdsException, GoogleAPIError, GoogleAdsError) as error:
-        raise Refused(type(error).__name__) from error
+    except (AccessRefused, Misconfigured) as error:
+        raise Refused(error.provider.error if error.provider else type(error).__name__) from error
 
 
 def ad_accounts(stage: Stage, grant: Grant) -> list[Found]:
@@ -61,23 +55,21 @@ def ad_accounts(stage: Stage, grant: Grant) -> list[Found]:
         Refused: the API said no.
     """
     ads = google_ads.client(stage.keeper, grant.id, endpoint=stage.serving.grpc_target)
-    with _refusals(), google_auth.grant_errors(ads):
+    with _refusals(), google_auth.api_errors(ads):
         names = ads.get_service("CustomerService").list_accessible_customers().resource_names
     return [found for name in sorted(names) for found in _below(stage, grant, name.rpartition("/")[2])]
 
 
 def _below(stage: Stage, grant: Grant, root: str) -> list[Found]:
     """Return an account and, when it is a manager, what it manages: both are rows of customer_client."""
-    from google.ads.googleads.errors import GoogleAdsException
-
     ads = google_ads.client(stage.keeper, grant.id, endpoint=stage.serving.grpc_target, login_customer_id=root)
     service = ads.get_service("GoogleAdsService")
     try:
-        with google_auth.grant_errors(ads):
+        with google_auth.api_errors(ads):
             rows = [row.customer_client for row in service.search(customer_id=root, query=_CHILDREN)]
-    except GoogleAdsException as error:
+    except AccessRefused as error:
         # a cancelled account is listed, and answers CUSTOMER_NOT_ENABLED
-        reason = error.failure.errors[0].error_code.authorization_error.name
+        reason = error.code.rpartition(".")[2]
         return [Found(number=_dashed(root), name="Not readable", detail=reason.replace("_", " ").lower())]
     return [
         Found(
@@ -101,7 +93,7 @@ def networks(stage: Stage, grant: Grant) -> list[Found]:
     client = ad_manager.client(
         stage.keeper, grant.id, application_name="grantkeeper demo", cache=ZeepServiceProxy.NO_CACHE
     )
-    with _refusals(), google_auth.grant_errors(client):
+    with _refusals(), google_auth.api_errors(client):
         found = client.GetService("NetworkService", server=stage.serving.url).getAllNetworks()
     return [Found(number=each["networkCode"], name=each["displayName"], detail=each["currencyCode"]) for each in found]
 

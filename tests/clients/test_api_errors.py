@@ -21,7 +21,7 @@ from grantkeeper.clients import ad_manager, google_ads, google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
-from grantkeeper.errors import ConsentRequired, InvalidInput, ProviderUnavailable
+from grantkeeper.errors import AccessRefused, ConsentRequired, InvalidInput, ProviderUnavailable
 from grantkeeper.keeper import Keeper
 from grantkeeper.testing import Connect
 
@@ -61,7 +61,7 @@ def accessible(client: GoogleAdsClient) -> list[str]:
 def test_grpc_hides_a_dead_grant_and_the_helper_finds_it(source: ScriptedSource, ads: GoogleAdsClient) -> None:
     """`503 Getting metadata from plugin failed` is ConsentRequired; the original stays as the cause."""
     source.trouble = dead()
-    with pytest.raises(ConsentRequired, match="The grant is over") as caught, google_auth.grant_errors(ads):
+    with pytest.raises(ConsentRequired, match="The grant is over") as caught, google_auth.api_errors(ads):
         accessible(ads)
 
     assert isinstance(caught.value.__cause__, exceptions.ServiceUnavailable)
@@ -70,31 +70,36 @@ def test_grpc_hides_a_dead_grant_and_the_helper_finds_it(source: ScriptedSource,
 
 
 def test_the_same_in_an_except_block(source: ScriptedSource, ads: GoogleAdsClient) -> None:
-    """raise_grant_error is for programs that have an `except` already."""
+    """raise_api_error is for programs that have an `except` already."""
     source.trouble = down()
     with pytest.raises(ProviderUnavailable) as caught:
         try:
             accessible(ads)
         except exceptions.ServiceUnavailable as error:
-            google_auth.raise_grant_error(ads, error)
+            google_auth.raise_api_error(ads, error)
             raise
 
     assert caught.value.retry_after == timedelta(seconds=30)
 
 
 @pytest.mark.usefixtures("real_token")
-def test_a_503_of_the_api_itself_stays_one(source: ScriptedSource, ads: GoogleAdsClient, emulator: Emulator) -> None:
+def test_a_503_of_the_api_itself_is_no_dead_grant(
+    source: ScriptedSource, ads: GoogleAdsClient, emulator: Emulator
+) -> None:
     """An outage of the API must not send a customer to the consent screen."""
     accessible(ads)
     emulator.fail(503, path=LIST)
-    with pytest.raises(exceptions.ServiceUnavailable), google_auth.grant_errors(ads):
+    with pytest.raises(ProviderUnavailable) as caught, google_auth.api_errors(ads):
         accessible(ads)
 
+    assert isinstance(caught.value.__cause__, exceptions.ServiceUnavailable)
+    assert caught.value.provider is not None
+    assert caught.value.provider.error == "UNAVAILABLE"
     assert source.rejected == []
 
 
 @pytest.mark.usefixtures("real_token")
-def test_a_503_of_the_api_stays_one_when_an_earlier_attempt_had_failed(
+def test_a_503_of_the_api_is_its_own_when_an_earlier_attempt_had_failed(
     source: ScriptedSource, ads: GoogleAdsClient, emulator: Emulator, clock: Clock
 ) -> None:
     """Only this very attempt's failure counts: last_error may be from another call."""
@@ -105,7 +110,7 @@ def test_a_503_of_the_api_stays_one_when_an_earlier_attempt_had_failed(
     assert isinstance(ads.credentials.last_error, ProviderUnavailable)
     emulator.fail(503, path=LIST)
 
-    with pytest.raises(exceptions.ServiceUnavailable), google_auth.grant_errors(ads):
+    with pytest.raises(ProviderUnavailable, match="Google's API is in trouble"), google_auth.api_errors(ads):
         accessible(ads)
 
 
@@ -121,7 +126,7 @@ def test_a_failure_is_found_although_another_thread_succeeded_since(
     masked = exceptions.ServiceUnavailable(f"Getting metadata from plugin failed with error: {caught.value}")  # type: ignore[no-untyped-call]
 
     with pytest.raises(ConsentRequired):
-        google_auth.raise_grant_error(credentials, masked)
+        google_auth.raise_api_error(credentials, masked)
 
 
 def test_the_failure_of_another_grant_is_not_found(source: ScriptedSource, credentials: GrantCredentials) -> None:
@@ -130,9 +135,9 @@ def test_the_failure_of_another_grant_is_not_found(source: ScriptedSource, crede
     source.trouble = dead()
     with pytest.raises(RefreshError) as caught:
         send(other)
-    masked = exceptions.ServiceUnavailable(str(caught.value))  # type: ignore[no-untyped-call]
+    masked = exceptions.ServiceUnavailable(f"Getting metadata from plugin failed with error: {caught.value}")  # type: ignore[no-untyped-call]
 
-    google_auth.raise_grant_error(credentials, masked)
+    google_auth.raise_api_error(credentials, masked)
 
 
 def test_each_thread_gets_an_error_of_its_own(source: ScriptedSource, ads: GoogleAdsClient) -> None:
@@ -140,7 +145,7 @@ def test_each_thread_gets_an_error_of_its_own(source: ScriptedSource, ads: Googl
     source.trouble = dead()
 
     def call() -> None:
-        with google_auth.grant_errors(ads):
+        with google_auth.api_errors(ads):
             accessible(ads)
 
     outcomes = at_once(call)
@@ -174,7 +179,7 @@ def test_a_dead_grant_behind_the_async_client_is_found_too(source: ScriptedSourc
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         service = ads.get_service("CustomerService", is_async=True)
         try:
-            with google_auth.grant_errors(ads):
+            with google_auth.api_errors(ads):
                 await service.list_accessible_customers()
         finally:
             await service.transport.close()
@@ -188,7 +193,10 @@ def test_a_dead_grant_behind_the_async_client_is_found_too(source: ScriptedSourc
 
 def test_a_token_rejected_over_grpc_is_reported_and_replaced(source: ScriptedSource, ads: GoogleAdsClient) -> None:
     """R-37: google-auth never hears of gRPC's UNAUTHENTICATED; the helper does. The call itself still failed."""
-    with pytest.raises((GoogleAdsException, exceptions.Unauthenticated)), google_auth.grant_errors(ads):
+    with (
+        pytest.raises(ProviderUnavailable, match=r"another token was asked for.*Call again"),
+        google_auth.api_errors(ads),
+    ):
         accessible(ads)
 
     assert source.rejected == ["token-1"]
@@ -201,10 +209,11 @@ def test_other_authentication_errors_say_nothing_against_the_token(
 ) -> None:
     """R-37: NOT_ADS_USER has the same status; another token would not help, and a refresh per call would hurt."""
     emulator.fail(401, path=LIST, body=ads_failure("NOT_ADS_USER"))
-    with pytest.raises(GoogleAdsException) as caught, google_auth.grant_errors(ads):
+    with pytest.raises(AccessRefused) as caught, google_auth.api_errors(ads):
         accessible(ads)
 
-    assert caught.value.error.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert isinstance(caught.value.__cause__, GoogleAdsException)
+    assert caught.value.__cause__.error.code() is grpc.StatusCode.UNAUTHENTICATED
     assert source.rejected == []
 
 
@@ -219,7 +228,7 @@ def test_the_ads_apis_own_words_for_a_bad_token_count(
     """R-37: as enum and as plain number."""
     ads = google_ads.client(source, GRANT, endpoint=serving.grpc_target, use_proto_plus=use_proto_plus)
     emulator.fail(401, path=LIST, body=ads_failure(code))
-    with pytest.raises(GoogleAdsException), google_auth.grant_errors(ads):
+    with pytest.raises(ProviderUnavailable, match="Call again"), google_auth.api_errors(ads):
         accessible(ads)
 
     assert source.rejected == ["token-1"]
@@ -242,7 +251,7 @@ def test_many_threads_with_one_rejected_token_cause_one_report(
     send(credentials)
 
     def call() -> None:
-        with pytest.raises(exceptions.Unauthenticated), google_auth.grant_errors(credentials):
+        with pytest.raises(ProviderUnavailable), google_auth.api_errors(credentials):
             all_in.wait(20)
             raise exceptions.Unauthenticated("no")  # type: ignore[no-untyped-call]
 
@@ -251,14 +260,15 @@ def test_many_threads_with_one_rejected_token_cause_one_report(
     assert source.rejected == ["token-1"]
 
 
-def test_a_rest_401_is_retried_by_google_auth_and_left_alone_by_the_helper(
+def test_a_rest_401_is_retried_by_google_auth_and_reported_by_it_alone(
     source: ScriptedSource, serving: Serving, emulator: Emulator
 ) -> None:
     """R-37: google-ads-admanager asks three times, with a new token each time; a fourth would not help."""
     client = ad_manager.rest_client(source, GRANT, api_endpoint=serving.url)
-    with pytest.raises(exceptions.Unauthorized), google_auth.grant_errors(client):
+    with pytest.raises(ProviderUnavailable) as caught, google_auth.api_errors(client):
         client.list_networks()
 
+    assert isinstance(caught.value.__cause__, exceptions.Unauthorized)
     assert len(emulator.requests("/v1/networks")) == 3
     assert source.rejected == ["token-1", "token-2"]
 
@@ -282,14 +292,14 @@ def test_the_soap_client_raises_our_errors_by_itself(
 def test_our_own_errors_and_foreign_ones_pass_unchanged(credentials: GrantCredentials) -> None:
     """The very same objects."""
     for error in (dead(), ZeroDivisionError("theirs"), KeyError("reason")):
-        with pytest.raises(type(error)) as caught, google_auth.grant_errors(credentials):
+        with pytest.raises(type(error)) as caught, google_auth.api_errors(credentials):
             raise error
         assert caught.value is error
 
 
 def test_an_error_handled_earlier_is_not_mistaken_for_the_cause(credentials: GrantCredentials) -> None:
     """`__context__` is what was being handled by chance; only `__cause__` is a cause."""
-    with pytest.raises(ZeroDivisionError), google_auth.grant_errors(credentials):
+    with pytest.raises(ZeroDivisionError), google_auth.api_errors(credentials):
         try:
             raise dead()
         except ConsentRequired:
@@ -314,7 +324,7 @@ def test_the_helper_takes_every_client_that_we_make(
 ) -> None:
     """One helper, whatever the library."""
     made = target(source)
-    with pytest.raises(ZeroDivisionError), google_auth.grant_errors(made):
+    with pytest.raises(ZeroDivisionError), google_auth.api_errors(made):
         _ = 1 / 0
 
 
@@ -323,7 +333,7 @@ def test_the_helper_says_what_it_takes(source: ScriptedSource) -> None:
     service = google_ads.client(source, GRANT).get_service("CustomerService")
     with (
         pytest.raises(InvalidInput, match="for a service of google-ads: its client"),
-        google_auth.grant_errors(service),
+        google_auth.api_errors(service),
     ):
         pass
 
@@ -337,7 +347,7 @@ def test_a_revoked_grant_is_marked_by_the_call_that_found_out(
     accessible(ads)
     clock.advance(timedelta(minutes=5))
     emulator.revoke(IDA)
-    with pytest.raises(ConsentRequired), google_auth.grant_errors(ads):
+    with pytest.raises(ConsentRequired), google_auth.api_errors(ads):
         accessible(ads)
 
     assert keeper.get(grant.id).status == "consent_required"

@@ -1,0 +1,171 @@
+"""What an API said in a failure of an official client. Read by shape, so nothing of Google is imported.
+
+Shapes of google-ads 34 (GoogleAdsException), googleads 51 (GoogleAdsServerFault), google-api-core 2.33 (exceptions),
+google-api-python-client 2.202 (HttpError), grpcio 1.84 (RpcError), requests and httpx2 (raise_for_status).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from grantkeeper.accounts.refusals import meaning, rest_said
+from grantkeeper.model import Response
+
+_REQUEST_ID: Final = "request-id"
+_ADS: Final = "google_ads"
+_ANY: Final = "google"
+_NOT_SENT: Final = "Getting metadata from plugin failed"
+"""gRPC's words for credentials that brought no token (src/core/credentials/call/plugin): no API said anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What an API said. `errors` are its codes, one for each thing that is wrong, none above another.
+
+    `otherwise` are codes that count, the first that is known, where none of `errors` is known. `tried_again` is True
+    where the library itself has already asked again with another token.
+    """
+
+    api: str
+    errors: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
+    said: str = ""
+    request_id: str = ""
+    retry_after: timedelta | None = None
+    tried_again: bool = False
+
+
+def read(error: BaseException) -> Refusal | None:
+    """Return what an API said in a failure; None when it is not the failure of an API call."""
+    shape: Any = error
+    if hasattr(shape, "failure"):
+        return _google_ads(shape)
+    if hasattr(shape, "document") and hasattr(shape, "errors"):
+        return _soap(shape)
+    answer = _answer(shape)
+    if answer is not None:
+        return _rest(answer)
+    return _grpc(shape)
+
+
+# --- google-ads ------------------------------------------------------------------------------------------------------
+
+
+def _google_ads(error: Any) -> Refusal:
+    failure = _plain(error.failure)
+    return Refusal(
+        api=_ADS,
+        errors=tuple(code for each in failure.errors if (code := _ads_code(each.error_code))),
+        said=next((each.message for each in failure.errors if each.message), ""),
+        request_id=error.request_id or failure.request_id or "",
+        retry_after=max((delay for each in failure.errors if (delay := _ads_delay(each))), default=None),
+    )
+
+
+def _plain(message: Any) -> Any:
+    """Return the protobuf message below one of proto-plus."""
+    below = getattr(type(message), "pb", None)
+    return below(message) if below else message
+
+
+def _ads_code(error_code: Any) -> str:
+    """Return `AuthorizationError.USER_PERMISSION_DENIED`: the member of the union that is set, and its value's name."""
+    member = error_code.WhichOneof("error_code")
+    if member is None:
+        return ""
+    values = error_code.DESCRIPTOR.fields_by_name[member].enum_type.values_by_number
+    number = getattr(error_code, member)
+    kind = "".join(word.capitalize() for word in member.split("_"))
+    return f"{kind}.{values[number].name if number in values else number}"
+
+
+def _ads_delay(each: Any) -> timedelta | None:
+    delay: timedelta = each.details.quota_error_details.retry_delay.ToTimedelta()
+    return delay or None
+
+
+# --- googleads (SOAP) ------------------------------------------------------------------------------------------------
+
+
+def _soap(error: Any) -> Refusal:
+    return Refusal(api="ad_manager", errors=tuple(_soap_codes(error.errors)), said=str(error))
+
+
+def _soap_codes(errors: Iterable[Any] | None) -> Iterator[str]:
+    """Yield `AuthenticationError.NETWORK_NOT_FOUND` ...: the errors are zeep objects, read by subscription."""
+    for each in errors or ():
+        try:
+            yield str(each["errorString"])
+        except (KeyError, TypeError, AttributeError):
+            continue
+
+
+# --- REST ------------------------------------------------------------------------------------------------------------
+
+
+def _answer(error: Any) -> Response | None:
+    """Return the HTTP answer in an error of googleapiclient, google-api-core, requests or httpx2."""
+    if hasattr(error, "resp") and hasattr(error, "content"):  # googleapiclient.errors.HttpError: httplib2's answer
+        return _response(error.resp.status, error.resp, error.content)
+    answer = getattr(error, "response", None)
+    if answer is None or not hasattr(answer, "status_code"):
+        return None
+    sent = getattr(getattr(answer, "request", None), "headers", {}).get("authorization", "")
+    # Others, too, raise so for an answer of anybody's: what carried no token is not for us.
+    return _response(answer.status_code, answer.headers, answer.content) if sent.startswith("Bearer ") else None
+
+
+def _response(status: int, headers: Mapping[str, str], body: bytes | str) -> Response:
+    lowered = {name.lower(): str(value) for name, value in headers.items()}
+    return Response(status=int(status), headers=lowered, body=body.encode() if isinstance(body, str) else body)
+
+
+def _rest(answer: Response) -> Refusal:
+    said = rest_said(answer)
+    errors = tuple(code for code in said.codes if "." in code)  # a GoogleAdsFailure, in JSON
+    return Refusal(
+        api=_ADS if errors else _ANY,
+        errors=errors,
+        otherwise=() if errors else _telling(answer.status, said.codes),
+        said=said.words,
+        request_id=said.request_id,
+        retry_after=said.retry_after,
+        tried_again=True,
+    )
+
+
+def _telling(status: int, codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the codes that may count: of a 401 its own one, of what passes only codes that say so."""
+    if status == 401:
+        return codes[:1]
+    if status == 429 or status >= 500:
+        return tuple(each for each in codes if (found := meaning(_ANY, each)) and found.who == "wait")
+    return codes
+
+
+# --- gRPC ------------------------------------------------------------------------------------------------------------
+
+
+def _grpc(error: Any) -> Refusal | None:
+    """Read a google.api_core error that came over gRPC, or a bare grpc.RpcError."""
+    status: Any = getattr(error, "grpc_status_code", None)
+    call: Any = getattr(error, "response", None)
+    code = getattr(error, "code", None)
+    if status is None and callable(code):
+        status, call = code(), error
+    name = str(getattr(status, "name", ""))
+    words = str((error.details() if call is error else getattr(error, "message", "")) or "")
+    if not name or _NOT_SENT in words:
+        return None
+    reason = str(getattr(error, "reason", "") or "")
+    codes = (reason or name,) if name == "UNAUTHENTICATED" else (reason, name)
+    return Refusal(api=_ANY, otherwise=codes, said=words, request_id=_request_id(call))
+
+
+def _request_id(call: Any) -> str:
+    metadata = getattr(call, "trailing_metadata", None)
+    pairs = (metadata() if metadata else None) or ()
+    return next((str(value) for name, value in pairs if name == _REQUEST_ID), "")
