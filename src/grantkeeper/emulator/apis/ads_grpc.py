@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
+from grantkeeper.emulator.apis.ads.messages import fill
 from grantkeeper.emulator.apis.status import Code
 from grantkeeper.emulator.oauth.faults import AnswerLost
 from grantkeeper.emulator.wire import Request, Response
@@ -178,7 +179,7 @@ class _Bridge:
         return response.json()
 
     def _parse(self, message: Mapping[str, Any], name: str) -> Any:
-        return import_module("google.protobuf.json_format").ParseDict(message, self.messages.services[name]())
+        return fill(self.messages.services[name](), message)
 
     def _refuse(self, context: Any, response: Response, request_id: str) -> NoReturn:
         """End the call with the status, the failure and the id that the REST answer holds."""

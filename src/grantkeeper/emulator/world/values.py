@@ -135,8 +135,7 @@ class Network:
 class Asset:
     """What a person may use in another API: a property, site, merchant, channel, location, advertiser.
 
-    `id` is the API's own name of it: accounts/1 and properties/2 (Analytics), a site's URL (Search Console), digits
-    (Merchant Center), UC... (YouTube), accounts/1 (Business Profile), partners/1 and advertisers/2 (Display & Video).
+    `id` is digits, without what Google puts before them (properties/, partners/); a site's URL; a channel's UC....
     `parent` is the id of another asset of the same API, such as a property's account. Who is named in `people` may use
     all that is below as well.
     """

@@ -1,0 +1,54 @@
+"""From the JSON form of an answer to its protobuf message, fast enough for a page of 10,000 rows.
+
+`google.protobuf.json_format` takes a second for 5,000 rows. Here are the shapes alone that this API's answers have: no
+maps, no oneofs, no wrappers. Source: protobuf.dev/programming-guides/json, 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+_Put = Callable[[Any, Any], None]
+
+
+def fill(message: Any, values: Mapping[str, Any]) -> Any:
+    """Put the members into the message, and return it.
+
+    Raises:
+        KeyError: the message has no such member, or an enum no such value.
+    """
+    puts = _puts(message.DESCRIPTOR)
+    for name, value in values.items():
+        puts[name](message, value)
+    return message
+
+
+@cache
+def _puts(descriptor: Any) -> dict[str, _Put]:
+    return {field.json_name: _put(field) for field in descriptor.fields}
+
+
+def _put(field: Any) -> _Put:
+    """Return what puts a value, as JSON has it, into the field."""
+    name, kind = field.name, field.message_type
+    if kind is not None and field.is_repeated:
+        return lambda message, rows: _add(getattr(message, name), rows)
+    if field.is_repeated:
+        return lambda message, values: getattr(message, name).extend(values)
+    if kind is not None and kind.full_name == "google.protobuf.FieldMask":
+        return lambda message, paths: getattr(message, name).FromJsonString(paths)
+    if kind is not None:
+        return lambda message, members: fill(getattr(message, name), members)
+    if field.enum_type is not None:
+        numbers = {value.name: value.number for value in field.enum_type.values}
+        return lambda message, value: setattr(message, name, numbers[value])
+    if field.cpp_type == field.CPPTYPE_INT64:  # a text in JSON
+        return lambda message, value: setattr(message, name, int(value))
+    return lambda message, value: setattr(message, name, value)
+
+
+def _add(rows: Any, values: list[Mapping[str, Any]]) -> None:
+    for each in values:
+        fill(rows.add(), each)
