@@ -215,13 +215,13 @@ def agency(managers: int, accounts: int) -> Emulator:
     return emulated(ads(" ".join(words)))
 
 
-def test_five_thousand_accounts_below_twenty_managers_take_twenty_two_requests() -> None:
-    """List, tree, and each manager of the one level that has several: three rounds."""
-    done = walk(DISCOVERY, as_person(agency(20, 5_000), PERSON, "adwords"))
+def test_five_thousand_accounts_below_fifty_managers_take_fifty_two_requests() -> None:
+    """The agency cast's tree, two levels of managers: list, tree, and each manager, in three rounds."""
+    done = walk(DISCOVERY, as_person(emulated(World.load("agency")), "big@holding.example", "adwords"))
 
-    assert [len(batch) for batch in done.batches] == [1, 1, 20]
-    assert len(done.found) == 5_021
-    assert all(len(each.parents) == 1 for each in done.found if each.id != TOP)
+    assert [len(batch) for batch in done.batches] == [1, 1, 50]
+    assert len(done.found) == 5_051
+    assert all(len(each.parents) == 1 for each in done.found if each.level)
 
 
 def test_at_most_fifty_requests_are_sent_at_once() -> None:
