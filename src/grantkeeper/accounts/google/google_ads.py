@@ -2,7 +2,7 @@
 
 Requests: one for the list, one for each account in it (its whole tree; one more for every further 10,000 rows), and one
 for each manager of which it does not follow what is right below it (`trees.unclear`): no manager that is alone on its
-level, and none on the lowest level. A tree of 5,000 accounts below 50 managers on one level takes 1 + 1 + 50.
+level, and none on the lowest level. A tree of 5,000 accounts below 50 managers takes 1 + 1 + 50 in three rounds.
 
 Source: developers.google.com/google-ads/api/docs/oauth/access-model, .../account-management/get-account-hierarchy and
 .../rest/common/search, read 2026-11-22.
