@@ -25,7 +25,7 @@ _PACKAGES = (
     "Flask-Dance",
     "Django",
 )
-PARTS = ("reading", "expired", "throughput", "hanging")
+PARTS = ("reading", "expired", "throughput", "hanging", "accounts")
 
 
 def main() -> None:
@@ -58,7 +58,12 @@ def _measured(parts: tuple[str, ...], folder: Path, server: PostgresServer, *, q
     """Run the parts; each is imported when it is asked for, because not all need the peers."""
     from .refreshing.tokenserver import running_token_server
 
-    empty, filled, aims = list(places(folder, server, (0,))), [], []
+    aims: list[str] = []
+    if "accounts" in parts:
+        from .accounts import discovering
+
+        aims += discovering.run(quick=quick)
+    empty, filled = list(places(folder, server, (0,))), []
     if "reading" in parts or "expired" in parts:
         from . import peers, reading
 

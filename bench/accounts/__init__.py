@@ -1,0 +1,1 @@
+"""What it takes to find out which accounts a grant reaches."""
