@@ -51,7 +51,7 @@ def test_the_demo_walks_by_itself_and_says_what_it_did() -> None:
     """
     done = run("--drive", "--port", "0")
     assert (done.returncode, done.stderr) == (0, "")
-    for words in ("GoogleAdsClient", "AdManagerClient", "ConsentRequired", "Nordwind Magazine", "All 13 steps"):
+    for words in ("GoogleAdsClient", "AdManagerClient", "ConsentRequired", "Nordwind Magazine", "All 14 steps"):
         assert words in done.stdout
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +86,9 @@ def by_kind(accounts: Iterable[Account]) -> dict[str, list[Account]]:
 
 
 def _order(account: Account) -> tuple[bool, str, str]:
-    return not account.enabled or account.lost_at is not None, account.name.casefold(), account.id
+    # Decomposed, so that Å stands beside A.
+    name = normalize("NFKD", account.name).casefold()
+    return not account.enabled or account.lost_at is not None, name, account.id
 
 
 def _parents(account: Account, known: dict[str, Account]) -> Sequence[str]:

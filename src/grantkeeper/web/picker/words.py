@@ -27,8 +27,8 @@ def written(account: Account) -> str:
 
 
 def called(account: Account) -> str:
-    """Return an account's name, or its id when it has none."""
-    return printable(account.name, 120) or written(account)
+    """Return an account's name."""
+    return printable(account.name, 120) or "Without a name"
 
 
 def status(account: Account) -> str:

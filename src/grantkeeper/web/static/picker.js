@@ -61,10 +61,11 @@ if (form && "whole" in form.dataset) {
       set.every.checked = shown.length > 0 && ticked === shown.length;
       set.every.indeterminate = ticked > 0 && ticked < shown.length;
       set.every.closest(".bulk").hidden = shown.length === 0;
-      say(set.label, `All ${shown.length}${search.value.trim() ? " found" : ""}${set.line ? " below" : ""}`);
+      const which = search.value.trim() ? " found" : set.line ? "" : " accounts";
+      say(set.label, `All ${shown.length}${which}${set.line ? " below" : ""}`);
       if (set.line) {
         const all = set.members.filter((line) => box.get(line).checked).length;
-        say(counts.get(set), all ? `, ${all} ticked` : "");
+        say(counts.get(set), String(all));
       }
     }
     say(count, String(lines.filter((line) => box.get(line).checked).length));
