@@ -9,8 +9,8 @@ import pytest
 
 from grantkeeper import ConsentRequired, GrantStatus, Keeper, Misconfigured, ProviderUnavailable
 from grantkeeper.emulator import Emulator
-from grantkeeper.testing import Connect
-from keeper.accounts.scene import ADS, LIST, SHOP, WINTER, ids, search_path
+from grantkeeper.testing import Connect, oauth_client
+from keeper.accounts.scene import ADS, LIST, SHOP, WINTER, ids, search_path, walk
 from keeper.people import IDA, refreshes
 
 
@@ -124,3 +124,42 @@ def test_an_odd_answer_ends_a_look_without_harm(
     emulator.fail(200, path=LIST, body=body, content_type="application/json")
     assert isinstance(keeper.discover(grant.id).problems[ADS], ProviderUnavailable)
     assert keeper.accounts(grant.id) == known
+
+
+def test_a_person_without_accounts_costs_no_refresh(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Google Ads says so with a 401, which is not about the token."""
+    grant = connect("acme", "tom.becker@nordwind-outdoor.example")
+    emulator.clock.advance(timedelta(minutes=5))
+    assert keeper.accounts(grant.id) == []
+    assert (refreshes(emulator), len(emulator.requests(LIST))) == (0, 1)
+
+
+def test_a_fault_in_soap_is_an_answer_and_not_a_busy_server(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """SOAP 1.1 6.2: every fault is a 500; who waits for it waits for nothing."""
+    grant = connect("acme", "tom.becker@nordwind-outdoor.example", "ad-manager")
+    off = {"error": {"code": 404, "status": "NOT_FOUND", "message": "No."}}
+    emulator.fail(404, path="/v1/networks", body=off)
+    began = emulator.clock.now()
+    assert keeper.accounts(grant.id) == []
+    assert emulator.clock.now() == began
+
+
+def test_a_refusal_of_one_kind_leaves_the_others(keeper: Keeper, emulator: Emulator) -> None:
+    """A scope that Google takes back for one API is that API's problem, with the grant's id in it."""
+    keeper._clients["both"] = oauth_client(emulator, "both", ["ad_manager_rest", "adwords"])
+    grant = walk(keeper, emulator, IDA, client="both")[0]
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        "domain": "googleapis.com",
+    }
+    body = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Scopes.", "details": [info]}}
+    emulator.fail(403, path=LIST, body=body)
+    changes = keeper.discover(grant.id)
+    problem = changes.problems[ADS]
+    assert isinstance(problem, ConsentRequired)
+    assert problem.grant_id == grant.id
+    assert {each.kind for each in changes.appeared} == {"ad_manager"}
+    assert keeper.get(grant.id).status is GrantStatus.ACTIVE

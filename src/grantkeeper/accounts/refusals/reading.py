@@ -67,6 +67,17 @@ def rest_refusal(
     return as_error(api, found, words, grant_id=grant_id, account_id=account_id, retry_after=said.retry_after)
 
 
+def concerns_token(api: str, response: Response) -> bool:
+    """Tell whether another access token could help: a 401 that says nothing about the person who consented.
+
+    Google Ads answers 401 to a person whom it does not know, too (NOT_ADS_USER).
+    """
+    if response.status != 401:
+        return False
+    found = meaning(api, rest_said(response).codes[0])
+    return found is None or found.who in ("grant", "wait")
+
+
 def _meaning(api: str, status: int, codes: tuple[str, ...]) -> Meaning | None:
     if status == 429 or (status >= 500 and status != 501):
         waits = (found for each in (*codes, "UNAVAILABLE") if (found := meaning(api, each)) and found.who == "wait")

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Final
 
 from ...accounts.discovery import Discovery
-from ...errors import ProviderUnavailable
+from ...accounts.refusals import concerns_token
+from ...errors import AccessRefused, ConsentRequired, GrantkeeperError, ProviderUnavailable
 from ...model import AccessToken, FoundAccount, Request, Response, Secret
 from ..parts import Parts
 
@@ -25,7 +26,14 @@ LONGEST_PAUSE: Final = timedelta(seconds=10)
 """A provider that asks for more than this (RFC 9110 10.2.3) is not waited for: somebody may wait for a page."""
 
 BUSY: Final = frozenset({429, 500, 502, 503, 504})
-UNAUTHORIZED: Final = 401
+
+
+class RefusedError(Exception):
+    """A kind of account cannot be looked at; `reason` says why and who must act."""
+
+    def __init__(self, reason: GrantkeeperError) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class Looking:
@@ -48,24 +56,28 @@ class Looking:
         """Return what the grant reaches of one kind.
 
         Raises:
+            RefusedError: the API refuses, or answers what cannot be used; the grant itself is not concerned.
             ConsentRequired: the grant is over.
-            ProviderUnavailable, AccessRefused, Misconfigured: the API does not answer, or refuses.
+            ProviderUnavailable: the API cannot be reached.
         """
         steps = discovery.steps(self._clients[client].provider.api_url)
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="grantkeeper-look") as pool:
-            try:
-                batch = next(steps)
-                while True:
-                    batch = steps.send(tuple(pool.map(lambda request: self._answer(grant_id, request), batch)))
-            except StopIteration as done:
-                found: list[FoundAccount] = done.value
-                return found
+            answers: tuple[Response, ...] | None = None
+            while True:
+                try:
+                    batch = next(steps) if answers is None else steps.send(answers)
+                except StopIteration as done:
+                    found: list[FoundAccount] = done.value
+                    return found
+                except GrantkeeperError as error:
+                    raise RefusedError(_of_grant(error, grant_id)) from None
+                answers = tuple(pool.map(lambda request: self._answer(grant_id, discovery.kind, request), batch))
 
-    def _answer(self, grant_id: str, request: Request) -> Response:
+    def _answer(self, grant_id: str, api: str, request: Request) -> Response:
         """Return the answer to one request; a token that is refused is replaced once (R-37)."""
         token = self._token(grant_id).value
         answer = self._patiently(request, token)
-        if answer.status != UNAUTHORIZED:
+        if not concerns_token(api, answer):
             return answer
         self._report_rejected(grant_id, token)
         another = self._token(grant_id).value
@@ -82,10 +94,21 @@ class Looking:
                 self._pause(pause)
                 continue
             asked = _asked_pause(answer)
-            if answer.status not in BUSY or (asked or pause) > LONGEST_PAUSE:
+            if not _is_busy(answer) or (asked or pause) > LONGEST_PAUSE:
                 return answer
             self._pause(asked or pause)
         return self._authority.call(request, token, deadline=DEADLINE)
+
+
+def _is_busy(answer: Response) -> bool:
+    """Tell whether the same may succeed soon. SOAP 1.1 answers every fault with 500 (section 6.2)."""
+    return answer.status in BUSY and not answer.headers.get("content-type", "").startswith("text/xml")
+
+
+def _of_grant(error: GrantkeeperError, grant_id: str) -> GrantkeeperError:
+    if isinstance(error, ConsentRequired | AccessRefused) and error.grant_id is None:
+        error.grant_id = grant_id
+    return error
 
 
 def _asked_pause(answer: Response) -> timedelta | None:

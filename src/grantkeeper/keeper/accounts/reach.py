@@ -12,19 +12,16 @@ from ...accounts.drift import Drift, matches, merged, told
 from ...errors import (
     AccessRefused,
     Conflict,
-    ConsentRequired,
-    DatabaseUnavailable,
     GrantkeeperError,
     InvalidInput,
     NotFound,
     ProviderUnavailable,
-    SealBroken,
     printable,
 )
 from ...model import Account, AccountChanges, Event, FoundAccount, Grant, Look, Sharing
 from ...model.event import ACCOUNTS_CHANGED, ACCOUNTS_SHARED
 from ..parts import Parts
-from .looking import Looking
+from .looking import Looking, RefusedError
 
 Include: TypeAlias = Literal["shared", "all"]
 
@@ -35,9 +32,6 @@ NAMED: Final = 5
 ID_LENGTH: Final = 500
 WORD_LENGTH: Final = 64
 """What a row holds of an id and of a word of the provider's (`store.tables`)."""
-
-_OURS: Final = (ConsentRequired, DatabaseUnavailable, SealBroken, NotFound, Conflict)
-"""What concerns the whole grant or us, and not one kind of account."""
 
 
 class Reach:
@@ -171,9 +165,9 @@ class Reach:
                 continue
             try:
                 yield kind, _checked(self._looking.look(grant.id, grant.client, each))
-            except _OURS:
-                raise
-            except GrantkeeperError as error:
+            except RefusedError as refused:
+                problems[kind] = refused.reason
+            except ProviderUnavailable as error:
                 problems[kind] = error
         if only is None:
             yield from ((look.kind, []) for look in self._store.accounts.looks(grant.id) if look.kind not in reached)
