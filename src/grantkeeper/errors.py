@@ -34,8 +34,10 @@ def printable(text: str, limit: int = WORDS_LIMIT) -> str:
 
     Line breaks and terminal escapes would forge log lines, right-to-left overrides would forge what a person reads.
     """
-    kept = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: limit * 4])
-    clean = " ".join("".join(kept).split())
+    head = text[: limit * 4]
+    if not head.isprintable():  # most texts are, and thousands of names are shown at once
+        head = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in head)
+    clean = " ".join(head.split())
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
