@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help demo test test-slow test-ha simulate check bench lock clean dev system
+.PHONY: help demo test test-slow test-ha simulate check bench lock clean dev legacy system
 
 BIN := .venv/bin
 INSTALL := bash requirements/install.sh
@@ -17,7 +17,7 @@ demo: ## start the emulator and a small agency site; prints one URL
 	@$(INSTALL) demo
 	@$(BIN)/grantkeeper demo $(ARGS)
 
-test: system check ## lint, format, types and every test but the slow ones; installs what they need
+test: system check legacy ## lint, format, types and every test but the slow ones; installs what they need
 	@$(BIN)/python tests/in_halves.py $(ARGS)
 
 test-slow: system dev ## the tests that are slow by nature
@@ -43,11 +43,14 @@ lock: ## resolve every dependency anew and write the hashes
 	@bash requirements/lock.sh
 
 clean: ## remove everything that was made here
-	@rm -rf .venv .venv-bench .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .playwright build dist var
+	@rm -rf .venv .venv-bench .venv-legacy .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .playwright build dist var
 	@find src tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
 	@$(INSTALL) dev
+
+legacy:
+	@$(INSTALL) legacy
 
 system:
 	@bash requirements/system.sh

@@ -4,6 +4,7 @@
 #   install.sh demo     .venv with what `grantkeeper demo` needs
 #   install.sh dev      .venv with that and what the tests and checks need (the same versions)
 #   install.sh bench    .venv-bench with what the comparison needs
+#   install.sh legacy   .venv-legacy with the last googleads that has AdWordsClient, for one test
 #
 # Up to date means: made from this lock file and this pyproject.toml, in this folder, by an interpreter that still runs.
 set -euo pipefail
@@ -11,10 +12,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=requirements/common.sh
 . requirements/common.sh
 
-kind=${1:?demo, dev or bench}
+kind=${1:?demo, dev, bench or legacy}
 lock=requirements/$kind.txt
-venv=.venv
-[ "$kind" = bench ] && venv=.venv-bench
+case $kind in
+    demo | dev) venv=.venv ;;
+    *) venv=.venv-$kind ;;
+esac
 
 fingerprint() {
     { cat "$1" pyproject.toml; pwd; "$venv/bin/python" -c 'import sys; print(sys.version)'; } 2>/dev/null | sha256sum
@@ -23,7 +26,7 @@ fingerprint() {
 up_to_date() { # an environment for development has everything that the demo needs
     local each
     for each in "$kind" dev; do
-        [ "$each" = dev ] && [ "$kind" = bench ] && continue
+        [ "$each" = dev ] && [ "$venv" != .venv ] && continue
         [ "$(cat "$venv/.made-for-$each" 2>/dev/null)" = "$(fingerprint "requirements/$each.txt")" ] && return 0
     done
     return 1
@@ -50,6 +53,12 @@ if ! runs || [ -n "$(find "$venv" -maxdepth 1 -name '.made-in' -exec grep -vxF "
 fi
 rm -f "$venv"/.made-for-*
 say "installing $lock into $venv (minutes the first time, nothing after that)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+install() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
+if [ "$kind" = legacy ]; then # googleads 35 comes as source: what builds it is hashed too
+    install --require-hashes -r requirements/legacy-build.txt
+    install --require-hashes --no-build-isolation -r "$lock"
+else
+    install --require-hashes -r "$lock"
+fi
+install --no-build-isolation -e .
 fingerprint "$lock" >"$venv/.made-for-$kind"
