@@ -41,7 +41,7 @@ def emulator(
     grpc: Annotated[bool, typer.Option("--grpc/--no-grpc", help="Serve the Google Ads API over gRPC too.")] = False,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="The gRPC port; 0 takes a free one.")] = 0,
     world: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its people, clients and accounts, instead of the usual cast.")
+        Path | None, typer.Option(metavar="FILE", help="Its people, clients and accounts; or agency, another cast.")
     ] = None,
     testing: Annotated[
         bool, typer.Option("--testing", help="Consent screens in Testing: refresh tokens end after seven days.")

@@ -10,6 +10,7 @@ from threading import Event, RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from grantkeeper.emulator import apis, wire
+from grantkeeper.emulator.apis import refusals
 from grantkeeper.emulator.clock import Clock
 from grantkeeper.emulator.oauth import authorize, other, token
 from grantkeeper.emulator.oauth import scopes as catalogue
@@ -330,6 +331,22 @@ class Emulator:
         raw = wire.json(content).body if isinstance(content, dict) else content
         answer = Response(status=status, headers=tuple(headers), body=raw if isinstance(raw, bytes) else raw.encode())
         self._arm(Trouble(instead=answer), path, times)
+
+    def refuse(self, api: str, code: str, *, times: int = 1, account: str | None = None) -> None:
+        """Let an API refuse the next calls whose access token is good, optionally only those on one account.
+
+        API and code: "google_ads" (REST and gRPC) with "authorizationError.USER_PERMISSION_DENIED" and the like;
+        "ad_manager_soap" with "AuthenticationError.NETWORK_NOT_FOUND" and the like; "ad_manager" (REST), "analytics",
+        "search_console", "merchant_center", "youtube", "business_profile", "display_video", and "google_ads" as well,
+        with a reason ("SERVICE_DISABLED", "quotaExceeded") or a status ("NOT_FOUND"). An account is a customer id or
+        a network code.
+
+        Raises:
+            ValueError: there is no such API or code; the text names those there are.
+        """
+        spelt = refusals.checked(api, code, account)
+        with self.lock:
+            self.faults.refuse(api, spelt, times, account)
 
     def lose_answer(self, times: int = 1, *, path: str = "/token") -> None:
         """Do the work of the next requests, then close the connection without an answer."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grantkeeper.emulator.apis.reasons import OLD_NAMES, REASONS, STATUSES
 from grantkeeper.emulator.apis.status import ApiError, Code, Detail
 
 if TYPE_CHECKING:
@@ -20,6 +21,17 @@ EXPECTED = (
 MISSING_CREDENTIAL = f"Request is missing required authentication credential. {EXPECTED}"
 INVALID_CREDENTIALS = f"Request had invalid authentication credentials. {EXPECTED}"
 REALM = 'Bearer realm="https://accounts.google.com/"'
+
+SERVICES: Mapping[str, str] = {
+    "admanager.googleapis.com": "ad_manager",
+    "analyticsadmin.googleapis.com": "analytics",
+    "searchconsole.googleapis.com": "search_console",
+    "merchantapi.googleapis.com": "merchant_center",
+    "youtube.googleapis.com": "youtube",
+    "mybusinessaccountmanagement.googleapis.com": "business_profile",
+    "displayvideo.googleapis.com": "display_video",
+}
+"""The REST APIs' hosts, and what `Emulator.refuse` calls them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +53,12 @@ class Method:
     scopes: frozenset[str]
 
 
-def caller(emulator: Emulator, headers: Mapping[str, str], method: Method) -> Caller:
-    """Return who calls.
+def caller(emulator: Emulator, headers: Mapping[str, str], method: Method, account: str = "") -> Caller:
+    """Return who calls; `account` is what the call names: a network.
 
     Raises:
-        ApiError: no bearer token, one that is unknown, expired or revoked, or one without a scope that is enough.
+        ApiError: no bearer token, one that is unknown, expired or revoked, or one without a scope that is enough; or
+            a refusal was ordered.
     """
     token = bearer(headers)
     if token is None:
@@ -57,7 +70,23 @@ def caller(emulator: Emulator, headers: Mapping[str, str], method: Method) -> Ca
         raise _unauthenticated(INVALID_CREDENTIALS, f'{REALM}, error="invalid_token"', info)
     if not found.scopes & method.scopes:
         raise _insufficient(method)
+    ordered = emulator.faults.take_refusal(SERVICES.get(method.service, ""), account)
+    if ordered:
+        raise refused(ordered, method, found.project)
     return found
+
+
+def refused(name: str, method: Method, project: Project) -> ApiError:
+    """Return the refusal of that reason, old name or status."""
+    if name in OLD_NAMES:
+        code, domain, text = OLD_NAMES[name]
+        return ApiError(code, text, old=(name, domain))
+    if name in Code.__members__:
+        return ApiError(Code[name], STATUSES[Code[name]])
+    code, text = REASONS[name]
+    info = error_info(name, method)
+    named = {**info, "metadata": {**info["metadata"], "consumer": f"projects/{project.number}"}}
+    return ApiError(code, text.format(service=method.service, project=project.number), details=(named,))
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:

@@ -42,7 +42,8 @@ _KEPT = (
 )
 _FAILURE = "errors.GoogleAdsFailure"
 _CARRIED = (_FAILURE, "google.rpc.ErrorInfo")
-_BY_HTTP = {code.http: code for code in Code}
+_BY_HTTP = {code.http: code for code in reversed(Code)}
+"""Of several codes with one status, the first."""
 
 
 class MissingExtra(ImportError):

@@ -18,10 +18,12 @@ class Code(Enum):
     """A google.rpc.Code: its HTTP status and its number on gRPC's wire."""
 
     INVALID_ARGUMENT = (400, 3)
+    DEADLINE_EXCEEDED = (504, 4)
     NOT_FOUND = (404, 5)
     ALREADY_EXISTS = (409, 6)
     PERMISSION_DENIED = (403, 7)
     RESOURCE_EXHAUSTED = (429, 8)
+    FAILED_PRECONDITION = (400, 9)
     UNIMPLEMENTED = (501, 12)
     INTERNAL = (500, 13)
     UNAVAILABLE = (503, 14)
@@ -39,20 +41,34 @@ class Code(Enum):
 
 
 class ApiError(Exception):
-    """A refusal. `details` are google.protobuf.Any in their JSON form; `challenge` is the WWW-Authenticate header."""
+    """A refusal. `details` are google.protobuf.Any in their JSON form; `challenge` is the WWW-Authenticate header.
 
-    def __init__(self, code: Code, message: str, *, details: tuple[Detail, ...] = (), challenge: str = "") -> None:
+    `old` is the reason and its domain, in the way that older APIs still add.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        details: tuple[Detail, ...] = (),
+        challenge: str = "",
+        old: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message
         self.details = details
         self.challenge = challenge
+        self.old = old
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of the answer."""
         error: dict[str, Any] = {"code": self.code.http, "message": self.message, "status": self.code.name}
         if self.details:
             error["details"] = [dict(each) for each in self.details]
+        if self.old:
+            error["errors"] = [{"message": self.message, "domain": self.old[1], "reason": self.old[0]}]
         return {"error": error}
 
     def headers(self) -> tuple[tuple[str, str], ...]:

@@ -47,6 +47,14 @@ class _Armed:
 
 
 @dataclass(slots=True)
+class _Refusal:
+    left: int
+    api: str
+    code: str
+    account: str | None
+
+
+@dataclass(slots=True)
 class Faults:
     """What is armed. Every method expects the emulator's lock to be held."""
 
@@ -58,6 +66,7 @@ class Faults:
     blocked: set[tuple[str, str]] = field(default_factory=set)
     deleted_clients: set[str] = field(default_factory=set)
     _armed: list[_Armed] = field(default_factory=list)
+    _refusals: list[_Refusal] = field(default_factory=list)
     _token_answers: list[TokenAnswer] = field(default_factory=list)
     _id_tokens: list[IdToken] = field(default_factory=list)
     _redirects: list[Redirected] = field(default_factory=list)
@@ -79,6 +88,20 @@ class Faults:
         return Trouble(
             instead=due.get("instead", none).instead, late=due.get("late", none).late, lost=due.get("lost", none).lost
         )
+
+    def refuse(self, api: str, code: str, times: int, account: str | None) -> None:
+        """Let the next calls of an API, or those that name the account, be refused with the code."""
+        if times > 0:
+            self._refusals.append(_Refusal(times, api, code, account))
+
+    def take_refusal(self, api: str, account: str) -> str | None:
+        """Return the code with which this call is refused, if it is; `account` is empty when the call names none."""
+        due = next((each for each in self._refusals if each.api == api and each.account in (None, account)), None)
+        if due is None:
+            return None
+        due.left -= 1
+        self._refusals = [each for each in self._refusals if each.left > 0]
+        return due.code
 
     def tamper(
         self,

@@ -16,7 +16,6 @@ import msgspec
 
 from grantkeeper.emulator import pages, wire
 from grantkeeper.emulator.visitor import PageShown
-from grantkeeper.emulator.world import WorldError
 
 if TYPE_CHECKING:
     from grantkeeper.emulator.core import Emulator
@@ -59,6 +58,13 @@ class _Fail(_Verb):
     body: dict[str, Any] | str | None = None
     content_type: str | None = None
     retry_after_seconds: float | None = None
+
+
+class _Refuse(_Verb):
+    api: str
+    code: str
+    times: int = 1
+    account: str | None = None
 
 
 class _Only(_Verb):
@@ -134,6 +140,10 @@ _VERBS: dict[str, tuple[type[Any], Callable[[Emulator, Any], Any]]] = {
     "rotate": (_Rotate, lambda emulator, given: emulator.rotate(given.kind, timedelta(seconds=given.grace_seconds))),
     "rotate_keys": (_Nothing, lambda emulator, _: emulator.rotate_keys()),
     "fail": (_Fail, _fail),
+    "refuse": (
+        _Refuse,
+        lambda emulator, given: emulator.refuse(given.api, given.code, times=given.times, account=given.account),
+    ),
     "lose_answer": (_Times, lambda emulator, given: emulator.lose_answer(given.times)),
     "slow": (_Slow, lambda emulator, given: emulator.slow(timedelta(seconds=given.seconds), given.times)),
     "release": (_Nothing, lambda emulator, _: emulator.release()),
@@ -190,7 +200,7 @@ def _verb(emulator: Emulator, request: Request, name: str) -> Response:
         if not hmac.compare_digest(form.pop("token", "").encode(), emulator.page_secret.encode()):
             return wire.json({"error": "send JSON, with content-type: application/json"}, 415)
         act(emulator, msgspec.convert(form, type=members, strict=False))
-    except (msgspec.MsgspecError, WorldError, KeyError, PageShown) as error:
+    except (msgspec.MsgspecError, ValueError, KeyError, PageShown) as error:
         return wire.json({"error": str(error)}, 400)
     return wire.redirect("/", 303)
 

@@ -46,9 +46,10 @@ def _answer(work: Callable[[], dict[str, Any]]) -> Response:
         return error.response()
 
 
-def _caller(emulator: Emulator, request: Request, name: str, scopes: frozenset[str]) -> Caller:
+def _caller(emulator: Emulator, request: Request, name: str, scopes: frozenset[str], code: str = "") -> Caller:
     rpc = f"google.ads.admanager.v1.NetworkService.{name}"
-    return caller(emulator, request.headers, Method(service="admanager.googleapis.com", name=rpc, scopes=scopes))
+    method = Method(service="admanager.googleapis.com", name=rpc, scopes=scopes)
+    return caller(emulator, request.headers, method, code)
 
 
 def _list(emulator: Emulator, request: Request) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _whole(query: Params, name: str) -> int:
 
 
 def _get(emulator: Emulator, request: Request, code: str) -> dict[str, Any]:
-    who = _caller(emulator, request, "GetNetwork", networks.REST_SCOPES)
+    who = _caller(emulator, request, "GetNetwork", networks.REST_SCOPES, code)
     if not re.fullmatch("[0-9]{1,19}", code):
         raise invalid_argument()
     network = networks.find(emulator, who.person, code)

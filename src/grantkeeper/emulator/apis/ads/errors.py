@@ -5,6 +5,11 @@ Source: google-ads 34, errors/types/*.py (names and texts of v26), and captured 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
 from grantkeeper.emulator.apis.access import MISSING_CREDENTIAL
 from grantkeeper.emulator.apis.status import ApiError, Code
 
@@ -39,6 +44,21 @@ class AdsError(Exception):
             "requestId": request_id,
         }
         return ApiError(code, outer, details=(failure,))
+
+
+@cache
+def texts() -> Mapping[str, Mapping[str, str]]:
+    """Return the enum docs of google-ads 34 for v26: kind, name, text; those of the kinds that any call may meet."""
+    found: Mapping[str, Mapping[str, str]] = json.loads(
+        resources.files(__package__).joinpath("errors.json").read_text("utf-8")
+    )
+    return found
+
+
+def ordered(code: str) -> AdsError:
+    """Return the error of a code such as "authorizationError.USER_PERMISSION_DENIED"; KeyError for an unknown one."""
+    kind, _, name = code.partition(".")
+    return AdsError(kind, name, texts()[kind][name])
 
 
 def permission_denied() -> AdsError:

@@ -31,24 +31,30 @@ def _puts(descriptor: Any) -> dict[str, _Put]:
 
 
 def _put(field: Any) -> _Put:
-    """Return what puts a value, as JSON has it, into the field."""
+    """Return what puts a value, as JSON has it, into the field; a list is one of messages or of plain values."""
     name, kind = field.name, field.message_type
-    if kind is not None and field.is_repeated:
-        return lambda message, rows: _add(getattr(message, name), rows)
-    if field.is_repeated:
-        return lambda message, values: getattr(message, name).extend(values)
     if kind is not None and kind.full_name == "google.protobuf.FieldMask":
         return lambda message, paths: getattr(message, name).FromJsonString(paths)
     if kind is not None:
-        return lambda message, members: fill(getattr(message, name), members)
+        return lambda message, value: _nest(getattr(message, name), value)
     if field.enum_type is not None:
         numbers = {value.name: value.number for value in field.enum_type.values}
         return lambda message, value: setattr(message, name, numbers[value])
     if field.cpp_type == field.CPPTYPE_INT64:  # a text in JSON
         return lambda message, value: setattr(message, name, int(value))
-    return lambda message, value: setattr(message, name, value)
+    return lambda message, value: _set(message, name, value)
 
 
-def _add(rows: Any, values: list[Mapping[str, Any]]) -> None:
-    for each in values:
-        fill(rows.add(), each)
+def _nest(part: Any, value: Any) -> None:
+    if isinstance(value, list):
+        for each in value:
+            fill(part.add(), each)
+    else:
+        fill(part, value)
+
+
+def _set(message: Any, name: str, value: Any) -> None:
+    if isinstance(value, list):
+        getattr(message, name).extend(value)
+    else:
+        setattr(message, name, value)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from grantkeeper.emulator.apis.access import Caller, Method, caller
+from grantkeeper.emulator.apis.access import Caller, Method, caller, refused
 from grantkeeper.emulator.apis.ads import accounts, errors, gaql
 from grantkeeper.emulator.apis.ads.gaql import Query, Row
 
@@ -38,21 +38,23 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
     request_id: str
 
-    def caller(self, service: str, method: str) -> Caller:
-        """Return who calls.
+    def caller(self, service: str, method: str, customer_id: str = "") -> Caller:
+        """Return who calls; `customer_id` is the customer that the call names.
 
         Raises:
-            ApiError: the bearer token is missing or not good, or its scopes are not enough.
-            AdsError: the version is switched off, or a developer token was sent empty.
+            ApiError: the bearer token is missing or not good, its scopes are not enough, or a refusal was ordered.
+            AdsError: the version is switched off, a developer token was sent empty, or a refusal was ordered.
         """
         name = f"google.ads.googleads.v{self.version}.services.{service}.{method}"
-        found = caller(
-            self.emulator, self.headers, Method(service="googleads.googleapis.com", name=name, scopes=SCOPES)
-        )
+        full = Method(service="googleads.googleapis.com", name=name, scopes=SCOPES)
+        found = caller(self.emulator, self.headers, full)
         if self.version not in VERSIONS:
             raise errors.unsupported_version(f"v{self.version}")
         if self.headers.get("developer-token") == "":
             raise errors.developer_token_missing()
+        ordered = self.emulator.faults.take_refusal("google_ads", customer_id)
+        if ordered:
+            raise errors.ordered(ordered) if "." in ordered else refused(ordered, full, found.project)
         return found
 
 
@@ -126,7 +128,7 @@ def search_stream(call: Call, request: Search) -> Sequence[Message]:
 
 def _find(call: Call, request: Search, method: str) -> tuple[Query, list[Row]]:
     """Check everything, then return the query and all rows that it finds, its limit not yet applied."""
-    who = call.caller("GoogleAdsService", method)
+    who = call.caller("GoogleAdsService", method, request.customer_id)
     login = call.headers.get("login-customer-id") or None
     target = accounts.reach(call.emulator.world, who.person, request.customer_id, login)
     accounts.check_project(who.project, target.account, call.version)
