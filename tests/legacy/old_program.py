@@ -1,6 +1,6 @@
 """A program of before 2022: AdWordsClient, with our object where GoogleRefreshTokenClient was.
 
-Runs in .venv-legacy, so it imports nothing of the tests. Each line of its input is an order, each of its output the answer.
+Runs in .venv-legacy, so it imports nothing of the tests. Each line of its input is an order; it answers with a line.
 """
 
 from __future__ import annotations
