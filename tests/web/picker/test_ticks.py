@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from grantkeeper.model import Picker, Sharing
@@ -13,7 +15,7 @@ CANCELLED = account("3", "Old", enabled=False, status="CANCELED")
 OPEN = Sharing(mode="open")
 
 
-def ids(keys: set[tuple[str, str]]) -> set[str]:
+def ids(keys: Iterable[tuple[str, str]]) -> set[str]:
     """Return the ids of keys."""
     return {name for _, name in keys}
 
@@ -72,19 +74,25 @@ def test_a_button_says_what_it_asks_for(value: str, asked: Wish) -> None:
 def test_a_search_shows_matches_their_managers_and_what_is_below_them() -> None:
     """One sees where a match belongs; a manager that matches brings its accounts along."""
     trees = trees_of(agency(2))
-    assert ids(found(trees, "shop 1 NORTH")) == {"top", "north", "north-1"}
-    assert ids(found(trees, "agency")) == ids(found(trees, ""))
-    assert ids(found(trees, "south")) == {"top", "north", "south", "both", "south-0", "south-1"}
-    assert found(trees, "nothing of the kind") == set()
+    assert ids(found(trees, "shop 1 NORTH").shown) == {"top", "north", "north-1"}
+    assert ids(found(trees, "shop 1 NORTH").hits) == {"north-1"}
+    assert found(trees, "agency") == found(trees, "")
+    assert ids(found(trees, "south").hits) == {"south", "both", "south-0", "south-1"}
+    assert ids(found(trees, "south").shown) == {"top", "north", "south", "both", "south-0", "south-1"}
+    assert found(trees, "nothing of the kind").shown == set()
 
 
-def test_all_below_a_manager_is_ticked_and_unticked_as_far_as_it_is_shown() -> None:
-    """Over both ways to an account, not the manager itself, and nothing that a search hides."""
+def test_all_below_a_manager_is_ticked_and_unticked_as_far_as_it_was_found() -> None:
+    """Over both ways to an account; not the manager itself, nor one that only leads to what was found."""
     trees = trees_of(agency(2))
-    everything = found(trees, "")
+    everything = found(trees, "").hits
     ticked = after(set(), wish("tick google_ads south"), trees, everything)
     assert ids(ticked) == {"both", "south-0", "south-1"}
-    assert ids(after(ticked, wish("untick google_ads south"), trees, found(trees, "shop 1"))) == {"both", "south-0"}
+    assert ids(after(ticked, wish("untick google_ads south"), trees, found(trees, "shop 1").hits)) == {
+        "both",
+        "south-0",
+    }
+    assert ids(after(set(), wish("tick google_ads"), trees, found(trees, "shop 1").hits)) == {"north-1", "south-1"}
     assert ids(after(set(), wish("tick google_ads"), trees, everything)) == ids(everything)
     assert after(ticked, wish("tick google_ads nobody"), trees, everything) == ticked
     assert after(ticked, wish("tick ad_manager"), trees, everything) == ticked
@@ -94,7 +102,7 @@ def test_all_below_leaves_out_what_cannot_be_used() -> None:
     """A cancelled account is not shared by ticking its manager."""
     accounts = [account("m", manager=True), account("1", parents=("m",)), account("2", parents=("m",), enabled=False)]
     trees = trees_of(accounts)
-    assert ids(after(set(), wish("tick google_ads m"), trees, found(trees, ""))) == {"1"}
+    assert ids(after(set(), wish("tick google_ads m"), trees, found(trees, "").hits)) == {"1"}
 
 
 def test_ticks_that_a_search_hides_are_carried_along() -> None:

@@ -138,7 +138,7 @@ class Picking:
                 return await self._page(request, visit, reached, ticked, search=form.shown, lacking=True)
             case "tick" | "untick":
                 trees = trees_of(reached.accounts)
-                ticked = after(ticked, form.asked, trees, found(trees, form.shown))
+                ticked = after(ticked, form.asked, trees, found(trees, form.shown).hits)
                 return await self._page(request, visit, reached, ticked, search=form.shown)
         search = "" if form.asked.verb == "clear" else form.search
         return await self._page(request, visit, reached, ticked, search=search)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from grantkeeper.model import Account
-    from grantkeeper.web.picker.ticks import Key
+    from grantkeeper.web.picker.ticks import Finds, Key
     from grantkeeper.web.picker.tree import Tree
 
 UNFOLDED: Final = 120
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The accounts of one kind; `tickable` and `ticked` count what is shown."""
+    """The accounts of one kind; `tickable` and `ticked` count what was found."""
 
     kind: str
     title: str
@@ -77,42 +77,45 @@ class Sheet:
 def sheet(accounts: Sequence[Account], ticked: set[Key], search: str = "") -> Sheet:
     """Return the page for these accounts and ticks; with a search, only what it shows."""
     trees = trees_of(accounts)
-    shown = found(trees, search)
+    finds = found(trees, search)
     groups: list[Group] = []
     for each in trees:
         room = MOST_LINES - sum(len(group.lines) for group in groups)
-        groups.append(_group(each, ticked, shown, search, room))
+        groups.append(_group(each, ticked, finds, search, room))
     on_lines = {line.account.key for group in groups for line in group.lines if line.tickable}
     return Sheet(
         groups=tuple(group for group in groups if group.lines),
         unseen=tuple(f"{kind}/{name}" for kind, name in sorted(ticked - on_lines)),
         search=search,
         all=len(accounts),
-        found=len(shown),
+        found=len(finds.hits),
         ticked=len(ticked),
         whole=sum(len(group.lines) for group in groups) == len(accounts),
     )
 
 
-def _group(tree: Tree, ticked: set[Key], shown: set[Key], search: str, room: int) -> Group:
-    names = [(name, depth) for name, depth in tree.walk() if tree.accounts[name].key in shown][:room]
+def _group(tree: Tree, ticked: set[Key], finds: Finds, search: str, room: int) -> Group:
+    names = [(name, depth) for name, depth in tree.walk() if tree.accounts[name].key in finds.shown][:room]
     numbers = {name: number for number, (name, _) in enumerate(names)}
     unfolded = set(numbers) if search.strip() else _unfolded(tree, numbers)
     depths = [*(depth for _, depth in names[1:]), 0]
     lines = [
-        _line(tree, name, numbers, ticked, unfolded=name in unfolded, step=after - depth)
+        _line(tree, name, numbers, ticked, finds, unfolded=name in unfolded, step=after - depth)
         for (name, depth), after in zip(names, depths, strict=False)
     ]
-    free = [line for line in lines if line.tickable]
+    free = [line for line in lines if line.tickable and line.account.key in finds.hits]
     kind = next(iter(tree.accounts.values())).kind
     ticks = sum(line.ticked for line in free)
     return Group(kind=kind, title=words.title(kind), lines=tuple(lines), tickable=len(free), ticked=ticks)
 
 
-def _line(tree: Tree, name: str, numbers: dict[str, int], ticked: set[Key], *, unfolded: bool, step: int) -> Line:
+def _line(
+    tree: Tree, name: str, numbers: dict[str, int], ticked: set[Key], finds: Finds, *, unfolded: bool, step: int
+) -> Line:
     """Return the line of an account; `step` is how much deeper the next line stands, at the end of the group 0 deep."""
     account = tree.accounts[name]
-    below = [tree.accounts[each] for each in tree.below(name) if each in numbers] if name in tree.members else []
+    below = [tree.accounts[each] for each in tree.below(name)] if name in tree.members else []
+    below = [each for each in below if each.key in finds.hits]
     also = tree.also(name) if len(account.parents) > 1 else []
     return Line(
         account=account,

@@ -61,27 +61,37 @@ def posted_ticks(accounts: Iterable[Account], posted: Iterable[str]) -> set[Key]
     return {allowed[each] for each in posted if each in allowed}
 
 
-def found(trees: Iterable[Tree], search: str) -> set[Key]:
-    """Return what a search shows: what matches, what stands below it, and the managers that lead there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finds:
+    """What a search found: `hits` match or stand below what matches; `shown` has the managers that lead there, too."""
+
+    hits: frozenset[Key]
+    shown: frozenset[Key]
+
+
+def found(trees: Iterable[Tree], search: str) -> Finds:
+    """Search all trees; without a search, everything is a hit."""
     needle = search.strip()
+    hits: set[Key] = set()
     shown: set[Key] = set()
     for each in trees:
-        hits = {name for name, account in each.accounts.items() if matches(account, needle)}
+        names = {name for name, account in each.accounts.items() if matches(account, needle)}
         if needle:
-            hits = hits.union(*(each.below(name) for name in hits))
-            hits = hits.union(*(each.above(name) for name in hits))
-        shown |= {each.accounts[name].key for name in hits}
-    return shown
+            names = names.union(*(each.below(name) for name in names))
+        around = names.union(*(each.above(name) for name in names)) if needle else names
+        hits |= {each.accounts[name].key for name in names}
+        shown |= {each.accounts[name].key for name in around}
+    return Finds(hits=frozenset(hits), shown=frozenset(shown))
 
 
-def after(ticked: set[Key], asked: Wish, trees: Sequence[Tree], shown: set[Key]) -> set[Key]:
-    """Return the ticks after a button that ticks or unticks all that is shown, of a kind or below a manager."""
+def after(ticked: set[Key], asked: Wish, trees: Sequence[Tree], hits: frozenset[Key]) -> set[Key]:
+    """Return the ticks after a button that ticks or unticks all that was found, of a kind or below a manager."""
     part: set[Key] = set()
     for each in trees:
         keys = {name: account.key for name, account in each.accounts.items() if account.kind == asked.kind}
         names = each.below(asked.top) if asked.top else keys
         part |= {keys[name] for name in names if name in keys and tickable(each.accounts[name])}
-    part &= shown
+    part &= hits
     return ticked | part if asked.verb == "tick" else ticked - part
 
 

@@ -54,9 +54,12 @@ if (form && "whole" in form.dataset) {
     return [...seen];
   }
 
+  // What matches or stands below a match; managers that only lead there are in sight, but "all found" leaves them out.
+  let hits = new Set(lines);
+
   function recount() {
     for (const set of sets) {
-      const shown = set.members.filter((line) => !line.hidden);
+      const shown = set.members.filter((line) => hits.has(line));
       const ticked = shown.filter((line) => box.get(line).checked).length;
       set.every.checked = shown.length > 0 && ticked === shown.length;
       set.every.indeterminate = ticked > 0 && ticked < shown.length;
@@ -95,17 +98,18 @@ if (form && "whole" in form.dataset) {
 
   function filter() {
     const wanted = bare(search.value);
-    const shown = new Set(wanted ? lines.filter((line) => matches(line, wanted, wanted.replaceAll("-", ""))) : lines);
+    hits = new Set(wanted ? lines.filter((line) => matches(line, wanted, wanted.replaceAll("-", ""))) : lines);
+    if (wanted) for (const hit of [...hits]) (below.get(hit) || []).forEach((line) => hits.add(line));
+    const shown = new Set(hits);
     if (wanted) {
-      for (const hit of [...shown]) (below.get(hit) || []).forEach((line) => shown.add(line));
-      for (const hit of [...shown]) {
+      for (const hit of hits) {
         for (let up = hit.parentElement.closest("li"); up; up = up.parentElement.closest("li")) shown.add(up);
       }
     }
     for (const line of lines) line.hidden = !shown.has(line);
     for (const group of form.querySelectorAll("fieldset")) group.hidden = !group.querySelector(".tree li:not([hidden])");
     unfold(Boolean(wanted));
-    say(found, wanted ? `${shown.size} of ${lines.length} shown` : "");
+    say(found, wanted ? `${hits.size} of ${lines.length} found` : "");
     recount();
   }
 
@@ -115,7 +119,7 @@ if (form && "whole" in form.dataset) {
   form.addEventListener("change", (event) => {
     const set = sets.find((each) => each.every === event.target);
     if (set) {
-      for (const line of set.members) if (!line.hidden) box.get(line).checked = set.every.checked;
+      for (const line of set.members) if (hits.has(line)) box.get(line).checked = set.every.checked;
     }
     recount();
   });

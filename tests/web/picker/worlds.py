@@ -17,7 +17,7 @@ _AGENCY = (
     AdsAccount(id="6000000002", name="Fjord Media North", manager=True),
     AdsAccount(id="6000000003", name="Fjord Media South", manager=True),
     AdsAccount(id="6100000001", name="Ålesund Kajakk", currency="NOK", time_zone="Europe/Oslo"),
-    AdsAccount(id="6100000002", name="Blue Harbour Hotels – Brand and Generic, United Kingdom", currency="GBP"),
+    AdsAccount(id="6100000002", name="Blue Harbour Hotels | Brand and Generic, United Kingdom", currency="GBP"),
     AdsAccount(id="6100000003", name="Both <b>North</b> & South"),
     AdsAccount(id="6100000004", name="حلويات دمشق 🍰"),
     AdsAccount(id="6100000005", name="Old Bakery \u202egnp.exe", status="CANCELED"),
