@@ -6,9 +6,11 @@ google-api-python-client 2.202 (HttpError), grpcio 1.84 (RpcError), requests and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, Final
 
 from grantkeeper.accounts.refusals import meaning, rest_said
@@ -17,6 +19,7 @@ from grantkeeper.model import Response
 _REQUEST_ID: Final = "request-id"
 _ADS: Final = "google_ads"
 _ANY: Final = "google"
+_FAILURE: Final = re.compile(r"google\.ads\.googleads\.v[0-9]+\.errors\.googleadsfailure-bin")
 _NOT_SENT: Final = "Getting metadata from plugin failed"
 """gRPC's words for credentials that brought no token (src/core/credentials/call/plugin): no API said anything."""
 
@@ -42,7 +45,7 @@ def read(error: BaseException) -> Refusal | None:
     """Return what an API said in a failure; None when it is not the failure of an API call."""
     shape: Any = error
     if hasattr(shape, "failure"):
-        return _google_ads(shape)
+        return _google_ads(shape.failure, shape.request_id or "")
     if hasattr(shape, "document") and hasattr(shape, "errors"):
         return _soap(shape)
     answer = _answer(shape)
@@ -54,13 +57,13 @@ def read(error: BaseException) -> Refusal | None:
 # --- google-ads ------------------------------------------------------------------------------------------------------
 
 
-def _google_ads(error: Any) -> Refusal:
-    failure = _plain(error.failure)
+def _google_ads(failure: Any, request_id: str) -> Refusal:
+    failure = _plain(failure)
     return Refusal(
         api=_ADS,
         errors=tuple(code for each in failure.errors if (code := _ads_code(each.error_code))),
         said=next((each.message for each in failure.errors if each.message), ""),
-        request_id=error.request_id or failure.request_id or "",
+        request_id=request_id or failure.request_id,
         retry_after=max((delay for each in failure.errors if (delay := _ads_delay(each))), default=None),
     )
 
@@ -160,12 +163,22 @@ def _grpc(error: Any) -> Refusal | None:
     words = str((error.details() if call is error else getattr(error, "message", "")) or "")
     if not name or _NOT_SENT in words:
         return None
+    metadata = _metadata(call)
+    request_id = str(metadata.get(_REQUEST_ID, ""))
+    failure = next((_failure(key, value) for key, value in metadata.items() if _FAILURE.fullmatch(key)), None)
+    if failure is not None:
+        return _google_ads(failure, request_id)
     reason = str(getattr(error, "reason", "") or "")
     codes = (reason or name,) if name == "UNAUTHENTICATED" else (reason, name)
-    return Refusal(api=_ANY, otherwise=codes, said=words, request_id=_request_id(call))
+    return Refusal(api=_ANY, otherwise=codes, said=words, request_id=request_id)
 
 
-def _request_id(call: Any) -> str:
-    metadata = getattr(call, "trailing_metadata", None)
-    pairs = (metadata() if metadata else None) or ()
-    return next((str(value) for name, value in pairs if name == _REQUEST_ID), "")
+def _metadata(call: Any) -> dict[str, Any]:
+    trailing = getattr(call, "trailing_metadata", None)
+    return dict((trailing() if trailing else None) or ())
+
+
+def _failure(key: str, value: bytes) -> Any:
+    """Return the GoogleAdsFailure that came with a call: google-ads makes none of INTERNAL and RESOURCE_EXHAUSTED."""
+    module = import_module(f"{key.rpartition('.')[0]}.types.errors")
+    return module.GoogleAdsFailure.deserialize(value)

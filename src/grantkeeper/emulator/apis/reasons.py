@@ -90,6 +90,11 @@ STATUSES: Mapping[Code, str] = {
     Code.UNIMPLEMENTED: "Operation is not implemented, or supported, or enabled.",
     Code.INTERNAL: "Internal error encountered.",
     Code.UNAVAILABLE: "The service is currently unavailable.",
+    Code.CANCELLED: "The operation was cancelled.",
+    Code.UNKNOWN: "Unknown error.",
+    Code.ABORTED: "The operation was aborted.",
+    Code.OUT_OF_RANGE: "The operation was attempted past the valid range.",
+    Code.DATA_LOSS: "Unrecoverable data loss or corruption.",
 }
 """What the front end says of a status alone."""
 

@@ -11,7 +11,7 @@ from grantkeeper.emulator.apis.reasons import NAMES
 
 CODES: Mapping[str, frozenset[str]] = {
     "google_ads": frozenset({*NAMES, *(f"{kind}.{name}" for kind, texts in errors.texts().items() for name in texts)}),
-    "ad_manager_soap": frozenset(f"AuthenticationError.{reason}" for reason in soap.REASONS),
+    "ad_manager_soap": frozenset(f"{kind}.{reason}" for kind, reasons in soap.REASONS.items() for reason in reasons),
     **dict.fromkeys(SERVICES.values(), NAMES),
 }
 WITH_ACCOUNTS = ("google_ads", "ad_manager", "ad_manager_soap")

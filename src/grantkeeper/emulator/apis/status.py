@@ -28,6 +28,11 @@ class Code(Enum):
     INTERNAL = (500, 13)
     UNAVAILABLE = (503, 14)
     UNAUTHENTICATED = (401, 16)
+    CANCELLED = (499, 1)
+    UNKNOWN = (500, 2)
+    ABORTED = (409, 10)
+    OUT_OF_RANGE = (400, 11)
+    DATA_LOSS = (500, 15)
 
     @property
     def http(self) -> int:

@@ -26,26 +26,33 @@ if TYPE_CHECKING:
 
 VERSIONS = ("v202511", "v202602", "v202605", "v202608")
 """Those that googleads 51.0.0 knows; any other has no WSDL."""
-REASONS = (
-    "AMBIGUOUS_SOAP_REQUEST_HEADER",
-    "INVALID_EMAIL",
-    "AUTHENTICATION_FAILED",
-    "INVALID_OAUTH_SIGNATURE",
-    "INVALID_SERVICE",
-    "MISSING_SOAP_REQUEST_HEADER",
-    "MISSING_AUTHENTICATION_HTTP_HEADER",
-    "MISSING_AUTHENTICATION",
-    "NETWORK_API_ACCESS_DISABLED",
-    "NOT_WHITELISTED_FOR_API_ACCESS",
-    "NO_NETWORKS_TO_ACCESS",
-    "NETWORK_NOT_FOUND",
-    "NETWORK_CODE_REQUIRED",
-    "CONNECTION_ERROR",
-    "GOOGLE_ACCOUNT_ALREADY_ASSOCIATED_WITH_NETWORK",
-    "UNDER_INVESTIGATION",
-    "UNKNOWN",
-)
-"""Those of AuthenticationError."""
+REASONS: Mapping[str, tuple[str, ...]] = {
+    "AuthenticationError": (
+        "AMBIGUOUS_SOAP_REQUEST_HEADER",
+        "INVALID_EMAIL",
+        "AUTHENTICATION_FAILED",
+        "INVALID_OAUTH_SIGNATURE",
+        "INVALID_SERVICE",
+        "MISSING_SOAP_REQUEST_HEADER",
+        "MISSING_AUTHENTICATION_HTTP_HEADER",
+        "MISSING_AUTHENTICATION",
+        "NETWORK_API_ACCESS_DISABLED",
+        "NOT_WHITELISTED_FOR_API_ACCESS",
+        "NO_NETWORKS_TO_ACCESS",
+        "NETWORK_NOT_FOUND",
+        "NETWORK_CODE_REQUIRED",
+        "CONNECTION_ERROR",
+        "GOOGLE_ACCOUNT_ALREADY_ASSOCIATED_WITH_NETWORK",
+        "UNDER_INVESTIGATION",
+        "UNKNOWN",
+    ),
+    "PermissionError": ("PERMISSION_DENIED",),
+    "QuotaError": ("EXCEEDED_QUOTA", "REPORT_JOB_LIMIT"),
+    "ServerError": ("SERVER_ERROR", "SERVER_BUSY"),
+    "InternalApiError": ("UNEXPECTED_INTERNAL_API_ERROR", "TRANSIENT_ERROR", "DOWNSTREAM_ERROR"),
+    "ApiVersionError": ("UPDATE_TO_NEWER_VERSION",),
+}
+"""The errors that any call may meet, and their reasons; of those after the first, the ones about the caller."""
 _PATH = re.compile(r"/apis/ads/publisher/(v[0-9]{6})/NetworkService")
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _TYPE = ("content-type", "text/xml; charset=utf-8")
@@ -96,7 +103,8 @@ def _call(emulator: Emulator, request: Request, version: str) -> str:
         raise _Fault("MISSING_SOAP_REQUEST_HEADER")
     ordered = emulator.faults.take_refusal("ad_manager_soap", envelope.network_code)
     if ordered:
-        raise _Fault(ordered.partition(".")[2], trigger=envelope.network_code)
+        kind, _, reason = ordered.partition(".")
+        raise _Fault(reason, kind=kind, trigger=envelope.network_code)
     operation = _OPERATIONS.get(envelope.operation)
     if operation is None:
         raise _Fault("UNKNOWN_OPERATION", kind="")

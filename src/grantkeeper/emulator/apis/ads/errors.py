@@ -22,6 +22,7 @@ _OUTER = {
     "internalError": (Code.INTERNAL, "Internal error encountered."),
     "requestError": (Code.INVALID_ARGUMENT, "Request contains an invalid argument."),
     "headerError": (Code.INVALID_ARGUMENT, "Request contains an invalid argument."),
+    "databaseError": (Code.ABORTED, "The operation was aborted."),
     "queryError": (Code.INVALID_ARGUMENT, "Request contains an invalid argument."),
 }
 
