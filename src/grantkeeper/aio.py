@@ -204,6 +204,10 @@ class AsyncKeeper:
             self._calls, self.keeper.adopt, owner, client, refresh_token, email=email, picker=picker
         )
 
+    async def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
+        """See `Keeper.taken_over`."""
+        return await self._run(self._database, self.keeper.taken_over, owner, client, refresh_token)
+
     async def examine(self, client: str, refresh_token: Secret) -> Examination:
         """See `Keeper.examine`."""
         return await self._run(self._calls, self.keeper.examine, client, refresh_token)

@@ -17,19 +17,22 @@ import pytest
 from google.ads.googleads.client import GoogleAdsClient
 
 import grpc_roots  # noqa: F401 - before any gRPC channel is opened
-from grantkeeper import Keeper
+from grantkeeper import Keeper, OAuthClient
 from grantkeeper.emulator import Clock, Emulator, serve
 from grantkeeper.settings import new_key_file
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent
+from keeper.files.old import old_token
 
 IDA = "ida@nordwind-outdoor.example"
+LUCIA = "lucia@casa-verde.example"
 SITE = "http://127.0.0.1:8765"
 CLIENTS = {"google-ads": "adwords", "ad-manager": "ad_manager"}
 _TOP = """\
 database = "sqlite:///grantkeeper.sqlite3"
 key_file = "grantkeeper.key"
 emulator = "{emulator}"
+export_refresh_tokens = "allowed"
 """
 _CLIENT = """
 [clients.{name}]
@@ -42,7 +45,10 @@ scopes = ["{scope}"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """A prepared folder: configuration, key, database, `acme` connected to Google Ads and Ad Manager by Ida."""
+    """A prepared folder: configuration, key, database, `acme` connected to Google Ads and Ad Manager by Ida.
+
+    And a `clients.csv` and a `google-ads.yaml` with older refresh tokens.
+    """
 
     folder: Path
     emulator: Emulator
@@ -93,7 +99,18 @@ def prepared(folder: Path, *, site: str = SITE) -> Iterator[Desk]:
         patched.setattr(GoogleAdsClient, "__init__", _at(GoogleAdsClient.__init__, served.grpc_target))
         with Keeper.from_env() as keeper:
             grants = [consent(keeper, emulator, "acme", IDA, name) for name in CLIENTS]
+            _write_old_files(folder, emulator, keeper.client("google-ads"))
         yield Desk(folder=folder, emulator=emulator, grant=grants[0].id)
+
+
+def _write_old_files(folder: Path, emulator: Emulator, client: OAuthClient) -> None:
+    """Write what somebody has who consented before there was a grantkeeper."""
+    tokens = [old_token(emulator, client, person).reveal() for person in (IDA, LUCIA)]
+    lines = ["owner;refresh_token;customer_id", f"initech;{tokens[0]};222-333-4441", f"hooli;{tokens[1]};333-444-5552"]
+    (folder / "clients.csv").write_text("\n".join(lines))
+    secret = client.client_secrets[-1].reveal()
+    values = {"client_id": client.client_id, "client_secret": secret, "refresh_token": tokens[0]}
+    (folder / "google-ads.yaml").write_text("".join(f"{name}: {value}\n" for name, value in values.items()))
 
 
 def _at(original: Any, target: str | None) -> Any:

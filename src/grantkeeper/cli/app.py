@@ -10,14 +10,18 @@ import typer
 from typer.core import TyperGroup
 
 from . import doctor, grants, serving, setup
+from .accounts import accounts
 from .connect import connect
 from .demo import demo
 from .doctor.resuming import resume
 from .exits import EXITS, Command
+from .files.exporting import export
+from .files.importing import import_file
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
-    "Grants": ("connect", "list", "show", "token", "refresh", "revoke"),
+    "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
+    "Files": ("import", "export"),
     "Run": ("demo", "serve", "emulator"),
 }
 
@@ -82,9 +86,12 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "connect": connect,
     "list": grants.list_grants,
     "show": grants.show,
+    "accounts": accounts,
     "token": grants.token,
     "refresh": grants.refresh,
     "revoke": grants.revoke,
+    "import": import_file,
+    "export": export,
     "demo": demo,
     "serve": serving.serve,
     "emulator": serving.emulator,

@@ -42,7 +42,7 @@ EXITS: Final = {
     Exit.UNEXPECTED: "unexpected: a bug, please report it",
     Exit.USAGE: "wrong usage of the command line",
     Exit.YOURS: "yours to put right: configuration, key, OAuth client",
-    Exit.OWNER: "the owner has to consent (again)",
+    Exit.OWNER: "the owner has to consent (again), or to share or mend an account",
     Exit.WAIT: "wait and try again: the provider or the database is in trouble",
     Exit.NOT_FOUND: "there is no such grant, client or owner",
     Exit.DENIED: "somebody said no, nothing was changed",
@@ -55,6 +55,7 @@ _BY_ERROR: Final = (
     (errors.DatabaseUnavailable, Exit.WAIT),
     (errors.Conflict, Exit.WAIT),
     (errors.ConsentRequired, Exit.OWNER),
+    (errors.AccessRefused, Exit.OWNER),
     (errors.ConsentDenied, Exit.DENIED),
     (errors.Misconfigured, Exit.YOURS),
     (errors.SealBroken, Exit.YOURS),
@@ -132,6 +133,8 @@ def as_data(error: Exception, code: Exit) -> dict[str, Any]:
     data: dict[str, Any] = {"error": type(error).__name__, "message": message, "advice": advice, "exit_code": int(code)}
     if isinstance(error, errors.ConsentRequired):
         data |= {"grant_id": error.grant_id, "reason": str(error.reason)}
+    if isinstance(error, errors.AccessRefused):
+        data |= {"grant_id": error.grant_id, "account_id": error.account_id, "who": error.who, "code": error.code}
     if isinstance(error, errors.ProviderUnavailable):
         data["retry_after"] = None if error.retry_after is None else error.retry_after.total_seconds()
     words = getattr(error, "provider", None)

@@ -44,10 +44,21 @@ def list_grants(
 
 
 def show(ctx: typer.Context, grant: GrantId, as_json: AsJson = False) -> None:
-    """Show one grant: who consented to what, how it stands, what to do."""
+    """Show one grant: who consented to what, how it stands, what happened last, what to do."""
+    from .accounts.known import happened, reached
+
     with open_keeper(ctx) as keeper:
         found = keeper.get(grant)
-    output.result_json(output.grant_data(found)) if as_json else output.grant_lines(found)
+        events = happened(keeper, grant)
+    accounts = reached(load_settings(ctx), grant)
+    if as_json:
+        output.result_json(output.grant_data(found) | {"accounts": accounts, "events": events})
+        return
+    output.grant_lines(found)
+    if accounts["reached"]:
+        output.result(f"{'shares':<12} {accounts['shared']} of {accounts['reached']} accounts")
+    for event in events:
+        output.result(f"{'event':<12} {event['at']} {event['kind']}")
 
 
 def token(

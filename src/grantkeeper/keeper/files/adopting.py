@@ -113,21 +113,29 @@ class Adopting:
         self, owner: str, client: str, refresh_token: Secret, *, email: str | None, picker: Picker | None
     ) -> Adoption:
         """Take a refresh token over, once."""
+        offer = self._offer(owner, client, refresh_token, Sharing.of(picker))
+        known = self._imported(offer)
+        if known is not None and known.grant.refreshed_at is not None:
+            return self._known(known, refresh_token)
+        if offer.client.provider.rotation == "none":
+            return self._prove_and_keep(offer, email)
+        return self._keep_and_prove(offer, known)
+
+    def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
+        """Return the live grant of this token, if it was taken over and proved."""
+        known = self._imported(self._offer(owner, client, refresh_token, Sharing()))
+        return known.grant if known is not None and known.grant.refreshed_at is not None else None
+
+    def _offer(self, owner: str, client: str, refresh_token: Secret, sharing: Sharing) -> _Offer:
         owner, oauth_client = checked_owner(owner), self._client(client)
         _check(refresh_token)
-        offer = _Offer(
+        return _Offer(
             owner=owner,
             client=oauth_client,
             refresh_token=refresh_token,
             subject=unidentified_subject(oauth_client, refresh_token),
-            sharing=Sharing.of(picker),
+            sharing=sharing,
         )
-        known = self._imported(offer)
-        if known is not None and known.grant.refreshed_at is not None:
-            return self._known(known, refresh_token)
-        if oauth_client.provider.rotation == "none":
-            return self._prove_and_keep(offer, email)
-        return self._keep_and_prove(offer, known)
 
     # --- is it here already? ----------------------------------------------------------------------------------
 

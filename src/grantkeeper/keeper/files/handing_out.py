@@ -31,7 +31,10 @@ class HandingOut:
 
     def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
         """Write down that it leaves, then return the refresh token."""
-        self._refuse(form, who)
+        refuse_unless_allowed(self._export)
+        for name, value in (("form", form), ("who", who)):
+            if not 0 < len(value) <= _WORDS or not value.isprintable():
+                raise InvalidInput(f"{name} is a text of 1 to {_WORDS} printable characters.")
         row = self._store.grant(grant_id)
         if row is None:
             raise unknown_grant(grant_id)
@@ -61,12 +64,11 @@ class HandingOut:
         )
         return token
 
-    def _refuse(self, form: str, who: str) -> None:
-        if self._export != "allowed":
-            raise Misconfigured(
-                "Refresh tokens do not leave here: the configuration does not allow it.",
-                advice='If a tool insists on one, set export_refresh_tokens = "allowed". Better: `grantkeeper token`.',
-            )
-        for name, value in (("form", form), ("who", who)):
-            if not 0 < len(value) <= _WORDS or not value.isprintable():
-                raise InvalidInput(f"{name} is a text of 1 to {_WORDS} printable characters.")
+
+def refuse_unless_allowed(export: Export) -> None:
+    """Return when refresh tokens may leave; raises Misconfigured, which says what would allow it."""
+    if export != "allowed":
+        raise Misconfigured(
+            "Refresh tokens do not leave here: the configuration does not allow it.",
+            advice='If a tool insists on one, set export_refresh_tokens = "allowed". Better: `grantkeeper token`.',
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model import Adoption, Examination, Picker, Secret
+from ...model import Adoption, Examination, Grant, Picker, Secret
 from .adopting import Adopting
 from .handing_out import HandingOut
 
@@ -45,6 +45,10 @@ class FileVerbs:
             ProviderUnavailable: it could not be proved now. NotFound: no such client. InvalidInput.
         """
         return self._adopting.adopt(owner, client, refresh_token, email=email, picker=picker)
+
+    def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
+        """Return the live grant that `adopt` made of this refresh token, None when there is none; sends nothing."""
+        return self._adopting.taken_over(owner, client, refresh_token)
 
     def examine(self, client: str, refresh_token: Secret) -> Examination:
         """Return what a refresh token that you already have is: one refresh tells; nothing is kept.
