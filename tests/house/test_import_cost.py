@@ -8,7 +8,19 @@ import sys
 import pytest
 
 HEAVY = frozenset(
-    {"sqlalchemy", "alembic", "httpx2", "joserfc", "starlette", "uvicorn", "jinja2", "google", "googleads", "grpc"}
+    {
+        "sqlalchemy",
+        "alembic",
+        "httpx2",
+        "joserfc",
+        "starlette",
+        "uvicorn",
+        "jinja2",
+        "google",
+        "googleads",
+        "googleapiclient",
+        "grpc",
+    }
 )
 HELP = """
 import sys

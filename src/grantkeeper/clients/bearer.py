@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from grantkeeper.errors import InvalidInput
 from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 
-__all__ = ["AsyncTokenSource", "BearerAuth", "auth", "carries_tokens"]
+__all__ = ["AsyncTokenSource", "auth"]
 
 _R = TypeVar("_R")
 

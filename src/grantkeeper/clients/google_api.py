@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .grant_credentials import GrantCredentials
 
-__all__ = ["GrantHttp", "service"]
+__all__ = ["service"]
 
 _TIMEOUT: Final = timedelta(minutes=1)
 """googleapiclient's own default (googleapiclient/http.py, DEFAULT_HTTP_TIMEOUT_SEC)."""
