@@ -18,6 +18,8 @@ MODULES = (
     "grantkeeper.clients.google_auth",
     "grantkeeper.clients.google_ads",
     "grantkeeper.clients.ad_manager",
+    "grantkeeper.clients.google_api",
+    "grantkeeper.clients.bearer",
     "grantkeeper.testing",
     "grantkeeper.web",
 )
