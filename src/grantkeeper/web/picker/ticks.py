@@ -28,13 +28,11 @@ class Wish:
 
 def wish(value: str) -> Wish:
     """Read a button's value, as `save` or `tick google_ads 1234567890`; anything else only shows the page again."""
-    verb, _, rest = value.partition(" ")
-    kind, _, top = rest.partition(" ")
-    match verb:
-        case "save" | "clear" | "look":
+    match value.split(" ", 2):
+        case ["save" | "clear" | "look" as verb]:
             return Wish(verb=verb)
-        case "tick" | "untick" if kind:
-            return Wish(verb=verb, kind=kind, top=top)
+        case ["tick" | "untick" as verb, kind, *top]:
+            return Wish(verb=verb, kind=kind, top="".join(top))
     return Wish(verb="search")
 
 
