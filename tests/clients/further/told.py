@@ -29,51 +29,57 @@ class Tell:
     body: bytes = b"{}"
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Tells a `Told` what came in, and answers what it says."""
+
+    protocol_version = "HTTP/1.1"
+    told: Told
+
+    def answer(self) -> None:
+        """Answer any method."""
+        self.told.calls.append(self.call())
+        tell = self.told.answers.popleft() if self.told.answers else Tell()
+        self.send_response(tell.status)
+        for name, value in {"content-length": str(len(tell.body)), **tell.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(tell.body)
+
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
+
+    def call(self) -> Call:
+        """Read what came in."""
+        return Call(
+            method=self.command,
+            path=self.path,
+            host=self.headers["host"].partition(":")[0],
+            token=(self.headers["authorization"] or "").removeprefix("Bearer "),
+            body=self.body(),
+        )
+
+    def body(self) -> bytes:
+        """Read the body, in one piece or in chunks (RFC 9112 7.1)."""
+        if self.headers["transfer-encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["content-length"] or 0))
+        read = b""
+        while size := int(self.rfile.readline(), 16):
+            read += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return read
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 class Told:
     """Answers with what `answers` has, in order, then with 200. `calls` are what came in."""
 
     def __init__(self) -> None:
         self.answers: deque[Tell] = deque()
         self.calls: list[Call] = []
-        told = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                told.calls.append(self.call())
-                tell = told.answers.popleft() if told.answers else Tell()
-                self.send_response(tell.status)
-                for name, value in {"content-length": str(len(tell.body)), **tell.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(tell.body)
-
-            def call(self) -> Call:
-                return Call(
-                    method=self.command,
-                    path=self.path,
-                    host=self.headers["host"].partition(":")[0],
-                    token=(self.headers["authorization"] or "").removeprefix("Bearer "),
-                    body=self.body(),
-                )
-
-            def body(self) -> bytes:
-                if self.headers["transfer-encoding"] != "chunked":
-                    return self.rfile.read(int(self.headers["content-length"] or 0))
-                read = b""
-                while size := int(self.rfile.readline(), 16):
-                    read += self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return read
-
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("ToldHandler", (Handler,), {"told": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
