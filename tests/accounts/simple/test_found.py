@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from accounts.driver import PERSON, as_person, ok, status_error, walk
+from accounts.driver import PERSON, as_person, emulated, ok, status_error, walk
 from accounts.simple.assets import OTHER, SCOPES, asset, emulator_with, found, of, server
 from grantkeeper.accounts import DISCOVERIES, discoveries
-from grantkeeper.errors import GrantkeeperError
+from grantkeeper.emulator import Emulator, World
+from grantkeeper.errors import GrantkeeperError, Misconfigured, ProviderUnavailable
 from grantkeeper.model import Request, Response, Way
 from grantkeeper.providers.google_scopes import SCOPES as CATALOGUE
 
@@ -268,3 +269,49 @@ def test_a_list_is_read_to_its_end_however_short_its_pages(api: str) -> None:
     names = [each.name for each in walk(of(api), two_at_a_time).found]
     assert names == [f"Name {number}" for number in range(1, 6)]
     assert len(set(paged)) == 3
+
+
+# --- the cast that comes along ---------------------------------------------------------------------------------------
+
+
+def cast() -> Emulator:
+    """Return an emulator with the agency's cast."""
+    return emulated(World.load("agency"))
+
+
+@pytest.mark.parametrize(
+    ("api", "names"),
+    [
+        ("analytics", ["Agency Websites", "bergblick.example", "fuchs.example (app + web)"]),
+        ("search_console", ["sc-domain:bergblick.example", "https://www.fuchs.example/shop/"]),
+        ("merchant_center", ["Agency Multi-Client", "Fahrrad Fuchs", "Fahrrad Fuchs (test)"]),
+        ("youtube", ["Bergblick TV"]),
+        ("business_profile", ["Agency Locations", "Fahrrad Fuchs Filialen"]),
+        ("display_video", ["Agency Trading Desk", "Bergblick Hotels", "Fahrrad Fuchs"]),
+    ],
+)
+def test_the_agencys_assets_are_found(api: str, names: list[str]) -> None:
+    """Anna, who was named on what stands above, reaches what is below."""
+    assert [each.name for each in walk(of(api), server(api, cast(), "assets@agency.example")).found] == names
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_names_that_want_escaping_are_found_and_harmless(api: str) -> None:
+    """Whatever somebody calls an account, it is found, and its name is one printable line."""
+    names = [each.name for each in walk(of(api), server(api, cast(), "nasty@mail.example")).found]
+
+    assert names
+    assert all(name.isprintable() and len(name) <= 300 for name in names)
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("reason", ["SERVICE_DISABLED", "RATE_LIMIT_EXCEEDED"])
+def test_a_refusal_says_its_reason(api: str, reason: str) -> None:
+    """What is wrong with the business's own project, and what passes by itself, are told apart from nothing found."""
+    emulator = cast()
+    emulator.refuse(api, reason)
+    with pytest.raises(Misconfigured if reason == "SERVICE_DISABLED" else ProviderUnavailable) as caught:
+        walk(of(api), server(api, emulator, "assets@agency.example"))
+
+    assert caught.value.provider is not None
+    assert caught.value.provider.error == reason

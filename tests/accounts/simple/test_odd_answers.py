@@ -33,6 +33,12 @@ IDS = {
 ODD_IDS = [None, 1, "", "one two", "1\n", "accounts/1/2", "../1", "1?x", "\u202e1", ["1"], "9" * 5000]
 
 
+def test_a_site_with_characters_that_nobody_sees_is_refused() -> None:
+    """A right-to-left override would show another site than the one that is shared."""
+    with pytest.raises(ProviderUnavailable, match="characters that nobody sees"):
+        answered("search_console", {"siteEntry": [{"siteUrl": "https://a.example/\u202egnp.x"}]})
+
+
 def answered(api: str, document: Any) -> None:
     """Let every request of a look be answered with this."""
     walk(of(api), lambda _: document if isinstance(document, Response) else ok(document))

@@ -11,11 +11,11 @@ from typing import Final
 
 from ...model import FoundAccount
 from ..discovery import Discovery, Steps
-from ..paging import Listing, Row, identifier, listed, unique, words
+from ..paging import Listing, Row, identifier, listed, unique, unreadable, words
 from ..refusals import title
 
 _KIND: Final = "search_console"
-_SITE: Final = r"((?:https?://|sc-domain:)[^\s\x00-\x1f\x7f]{1,4000})"
+_SITE: Final = r"((?:https?://|sc-domain:)\S{1,4000})"
 _LONGEST: Final = 500
 """Characters of an id that a store keeps (SiteUrl has no documented limit); a longer one is left out, not cut."""
 
@@ -28,6 +28,8 @@ def _steps(api_url: str | None) -> Steps:
 
 def _found(site: Row) -> FoundAccount:
     site_url = identifier(_KIND, site, "siteUrl", _SITE)
+    if not site_url.isprintable():
+        raise unreadable(_KIND, "'siteUrl' has characters that nobody sees")
     level = words(site, "permissionLevel")
     return FoundAccount(
         kind=_KIND, id=site_url, name=words(site, "siteUrl"), status=level, enabled=level != "siteUnverifiedUser"
