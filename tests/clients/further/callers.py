@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import httpx2
 import requests
 
 from grantkeeper.clients.bearer import BearerAuth
 
 TIMEOUT = 20
+TLS = ssl.create_default_context()
+"""One for all: making it is most of what a new client costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +36,25 @@ class Caller:
     stream: Callable[[str, BearerAuth, bytes], Answered]
 
 
-def _httpx2(url: str, auth: BearerAuth, *, method: str = "GET", body: Any = None) -> Answered:
-    with httpx2.Client(auth=auth, follow_redirects=True, timeout=TIMEOUT) as client:
-        answer = client.request(method, url, content=body)
-    return Answered(status=answer.status_code, text=answer.text)
-
-
-def _httpx2_async(url: str, auth: BearerAuth, *, method: str = "GET", body: Any = None) -> Answered:
-    async def send() -> Answered:
-        async with httpx2.AsyncClient(auth=auth, follow_redirects=True, timeout=TIMEOUT) as client:
-            answer = await client.request(method, url, content=body)
+def _blocking(library: Any) -> Callable[..., Answered]:
+    def call(url: str, auth: BearerAuth, *, method: str = "GET", body: Any = None) -> Answered:
+        with library.Client(auth=auth, follow_redirects=True, timeout=TIMEOUT, verify=TLS) as client:
+            answer = client.request(method, url, content=body)
         return Answered(status=answer.status_code, text=answer.text)
 
-    return asyncio.run(send())
+    return call
+
+
+def _async(library: Any) -> Callable[..., Answered]:
+    def call(url: str, auth: BearerAuth, *, method: str = "GET", body: Any = None) -> Answered:
+        async def send() -> Answered:
+            async with library.AsyncClient(auth=auth, follow_redirects=True, timeout=TIMEOUT, verify=TLS) as client:
+                answer = await client.request(method, url, content=body)
+            return Answered(status=answer.status_code, text=answer.text)
+
+        return asyncio.run(send())
+
+    return call
 
 
 def _requests(url: str, auth: BearerAuth, *, method: str = "GET", body: Any = None) -> Answered:
@@ -64,20 +74,20 @@ async def _async_pieces(body: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-HTTPX2 = Caller(
-    name="httpx2",
-    call=_httpx2,
-    stream=lambda url, auth, body: _httpx2(url, auth, method="POST", body=_pieces(body)),
+def _caller(
+    name: str,
+    call: Callable[..., Answered],
+    pieces: Callable[[bytes], Iterator[bytes] | AsyncIterator[bytes]] = _pieces,
+) -> Caller:
+    return Caller(
+        name=name, call=call, stream=lambda url, auth, body: call(url, auth, method="POST", body=pieces(body))
+    )
+
+
+REQUESTS = _caller("requests", _requests)
+BLOCKING = (_caller("httpx2", _blocking(httpx2)), _caller("httpx", _blocking(httpx)), REQUESTS)
+CALLERS = (
+    *BLOCKING,
+    _caller("httpx2-async", _async(httpx2), _async_pieces),
+    _caller("httpx-async", _async(httpx), _async_pieces),
 )
-HTTPX2_ASYNC = Caller(
-    name="httpx2-async",
-    call=_httpx2_async,
-    stream=lambda url, auth, body: _httpx2_async(url, auth, method="POST", body=_async_pieces(body)),
-)
-REQUESTS = Caller(
-    name="requests",
-    call=_requests,
-    stream=lambda url, auth, body: _requests(url, auth, method="POST", body=_pieces(body)),
-)
-CALLERS = (HTTPX2, HTTPX2_ASYNC, REQUESTS)
-BLOCKING = (HTTPX2, REQUESTS)
