@@ -50,6 +50,13 @@ def test_the_emulator_serves_google_in_a_box(empty: Home) -> None:
         assert process.returncode == 0
 
 
+def test_the_emulator_has_a_second_cast(empty: Home) -> None:
+    """By its name, where a file would be named."""
+    with running(empty, "emulator", "--port", "0", "--world", "agency") as (_, process):
+        assert process.stdout is not None
+        assert "boss@agency.example" in process.stdout.readline()
+
+
 def test_the_emulator_can_be_in_testing(empty: Home) -> None:
     """Refresh tokens then end after seven days: who is not a test user is refused by name."""
     with running(empty, "emulator", "--port", "0", "--testing", "--write-client-secret", "c.json") as (url, _):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.box import ADWORDS, DFP, IDA, LUCIA, Box, refusal
-from grantkeeper.emulator import AnswerLost, PageShown, Request
+from grantkeeper.emulator import AnswerLost, PageShown, Request, World
 
 DEAD = (400, "invalid_grant", "Token has been expired or revoked.")
 
@@ -339,6 +339,16 @@ def test_the_front_page_shows_who_and_what_there_is(box: Box) -> None:
     assert "GOCSPX" not in page
     picture = box.get(f"/_emulator/people/{box.emulator.world.people[0].sub}.svg")
     assert (picture.header("content-type"), ">IL<" in picture.text()) == ("image/svg+xml", True)
+
+
+def test_the_front_page_escapes_names_and_cuts_long_trees(box: Box) -> None:
+    """Of a manager's accounts the first twenty, and how many more; whatever a name holds is text."""
+    box.emulator.world = World.load("agency")
+    page = box.get("/").text()
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "104 more right below are not shown." in page
+    assert page.count('class="depth-') < 600
 
 
 def test_client_secret_is_googles_file_and_registers_redirects(box: Box) -> None:

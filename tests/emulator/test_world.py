@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,11 @@ from grantkeeper.emulator import Clock, Request, World, WorldError
 from grantkeeper.emulator.wire import Params
 from grantkeeper.emulator.world import redirect_fault
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 PROJECT = '[[project]]\nid = "p"\nnumber = "1"\nname = "P"\n'
 CLIENT = '[[client]]\nid = "c"\nsecret = "s"\nproject = "p"\n'
 PERSON = '[[person]]\nemail = "a@b.example"\nsub = "123456789012345678901"\nname = "A B"\n'
 ASSET = '[[asset]]\napi = "analytics"\nid = "properties/1"\nname = "Site"\n'
+TREE = '[[ads_tree]]\nroot = "1000000000"\nname = "Top"\naccounts = 12\nmanagers = 5\ndepth = 2\n'
 ACCOUNT = '[[ads_account]]\nid = "1234567890"\nname = "One"\nmanager = true\n'
 
 
@@ -55,6 +54,11 @@ def test_the_default_cast_has_what_the_demo_needs() -> None:
             "ads_access.person: x@y.example",
         ),
         ('[[network]]\ncode = "1"\nname = "N"\npeople = ["x@y.example"]\n', "network.people: x@y.example"),
+        (TREE + "cancelled = -1\n", "ads_tree[0].cancelled: Expected `int` >= 0"),
+        (TREE + "currencies = []\n", "ads_tree[0].currencies"),
+        (TREE.replace("1000000000", "9999999990"), "ads_tree.root: 9999999990 leaves no room for 12 accounts"),
+        (TREE + 'people = ["x@y.example"]\n', "ads_access.person: x@y.example is not described"),
+        (TREE + ACCOUNT.replace("1234567890", "1000000003"), "ads_account.id: 1000000003 occurs twice"),
         (ASSET.replace("analytics", "photos"), "asset[0].api: Invalid enum value 'photos'"),
         (ASSET + ASSET, "asset.id (analytics): properties/1 occurs twice"),
         (ASSET + 'people = ["x@y.example"]\n', "asset.people: x@y.example is not described"),
@@ -90,6 +94,55 @@ def test_a_circle_is_found_wherever_it_hangs() -> None:
     )
     with pytest.raises(WorldError, match=r"ads_link: 123456789[01] is below itself"):
         World.parse(accounts + links)
+
+
+def test_a_tree_grows_the_same_every_time() -> None:
+    """Managers on levels of about the same size, accounts below all managers in turn; names differ."""
+    text = PERSON + TREE + 'cancelled = 3\ntest = 2\ncurrencies = ["EUR", "USD"]\npeople = ["a@b.example"]\n'
+    world = World.parse(text)
+    managers = [each for each in world.ads_accounts if each.manager]
+    clients = [each for each in world.ads_accounts if not each.manager]
+
+    assert world == World.parse(text)
+    assert [each.id for each in managers] == [str(1_000_000_000 + each) for each in range(6)]
+    assert [len(world.children(each.id)) for each in managers] == [3 + 2, 2 + 1, 2 + 1, 2, 2, 2]
+    assert [world.managers(each.id)[0].id[-1] for each in managers[1:]] == ["0", "0", "0", "1", "2"]
+    assert [each.id for each in clients if each.status == "CANCELED"] == ["1000000009", "1000000013", "1000000017"]
+    assert sum(each.test for each in clients) == 2
+    assert {(each.currency, each.time_zone) for each in clients} == {
+        ("EUR", "Europe/Berlin"),
+        ("USD", "America/New_York"),
+    }
+    assert len({each.name for each in world.ads_accounts}) == 18
+    assert world.direct_accounts("a@b.example") == (managers[0],)
+
+
+def test_more_levels_than_managers_leave_no_manager_hanging() -> None:
+    """Each stands below the one before."""
+    world = World.parse(TREE.replace("managers = 5", "managers = 2").replace("depth = 2", "depth = 20"))
+
+    assert [world.managers(f"100000000{each}")[0].id for each in (1, 2)] == ["1000000000", "1000000001"]
+
+
+def test_a_crowd_has_accounts_of_its_own() -> None:
+    """Beside those who are there; the world that it is made from stays as it was."""
+    small = World.load()
+    world = small.with_crowd(300, accounts=3)
+    people = [each.email for each in world.people if each not in small.people]
+
+    assert (len(people), people[0], people[-1]) == (300, "crowd-00001@crowd.example", "crowd-00300@crowd.example")
+    assert {len(world.direct_accounts(each)) for each in people} == {3}
+    assert len(world.ads_accounts) == len(small.ads_accounts) + 900
+    assert world.direct_accounts(IDA) == small.direct_accounts(IDA)
+    assert small.with_crowd(2, accounts=0).direct_accounts(people[0]) == ()
+
+
+def test_a_cast_has_a_name() -> None:
+    """`agency` is the second one; any other text is a path."""
+    file = resources.files("grantkeeper.emulator").joinpath("cast_agency.toml")
+    assert World.load("agency") == World.load(Path("agency")) == World.parse(file.read_text("utf-8"))
+    with pytest.raises(WorldError, match="agencies: cannot be read"):
+        World.load("agencies")
 
 
 def test_a_world_comes_from_a_file(tmp_path: Path) -> None:

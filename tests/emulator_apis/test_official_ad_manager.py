@@ -6,16 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import google.auth.credentials
 import pytest
 from google.ads import admanager_v1
 from google.api_core import exceptions
-from google.api_core.client_options import ClientOptions
-from googleads.ad_manager import AdManagerClient
-from googleads.common import ZeepServiceProxy
 from googleads.errors import GoogleAdsServerFault, GoogleAdsValueError
 
-from emulator_apis.calls import ADMANAGER, ADWORDS, DFP, READONLY
+from emulator_apis.calls import ADMANAGER, ADWORDS, DFP, READONLY, admanager_client, soap_service
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 
@@ -31,33 +27,13 @@ Soap = Callable[..., Any]
 Rest = Callable[..., admanager_v1.NetworkServiceClient]
 
 
-class Bearer:
-    """What AdManagerClient asks of an oauth2_client."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def CreateHttpHeader(self) -> dict[str, str]:  # noqa: N802 - the library's name
-        """Return a new dictionary, for the library changes it; in lower case, or its log shows the token."""
-        return {"authorization": f"Bearer {self._token}"} if self._token else {}
-
-
-class Static(google.auth.credentials.Credentials):
-    """A credential that has one token, and finds the same one when asked for another."""
-
-    def refresh(self, request: object) -> None:
-        """Count, and keep the token."""
-        self.refreshed = getattr(self, "refreshed", 0) + 1
-
-
 @pytest.fixture
 def soap(emulator: Emulator, serving: Serving) -> Soap:
     """The official SOAP service for a person's new access token."""
 
     def make(person: str | None, network_code: str | None = None, *, scope: str = DFP, version: str = VERSION) -> Any:
         token = "" if person is None else emulator.mint(person, scope)
-        client = AdManagerClient(Bearer(token), "tests", network_code=network_code, cache=ZeepServiceProxy.NO_CACHE)
-        return client.GetService("NetworkService", version=version, server=serving.url)
+        return soap_service(serving, token, network_code, version)
 
     return make
 
@@ -67,11 +43,7 @@ def rest(emulator: Emulator, serving: Serving) -> Rest:
     """The official REST client for a person's new access token."""
 
     def make(person: str, *, scope: str = ADMANAGER) -> admanager_v1.NetworkServiceClient:
-        credentials = Static()  # type: ignore[no-untyped-call]
-        credentials.token = emulator.mint(person, scope)
-        return admanager_v1.NetworkServiceClient(
-            credentials=credentials, client_options=ClientOptions(api_endpoint=serving.url)
-        )
+        return admanager_client(serving, emulator.mint(person, scope))
 
     return make
 

@@ -12,9 +12,8 @@ import pytest
 from google.ads.googleads.client import GoogleAdsClient
 from google.ads.googleads.errors import GoogleAdsException
 from google.api_core import exceptions
-from google.oauth2.credentials import Credentials
 
-from emulator_apis.calls import ADWORDS, DFP
+from emulator_apis.calls import ADWORDS, DFP, ads_client
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.apis import ads_grpc
 from grantkeeper.emulator.apis.ads.errors import AdsError
@@ -36,13 +35,7 @@ def client(emulator: Emulator, serving_grpc: Serving) -> Client:
     """The official client for a person's new access token."""
 
     def make(person: str, login: str | None = None, *, scope: str = ADWORDS, **more: Any) -> GoogleAdsClient:
-        return GoogleAdsClient(
-            Credentials(emulator.mint(person, scope)),  # type: ignore[no-untyped-call]
-            endpoint=serving_grpc.grpc_target,
-            login_customer_id=login,
-            use_proto_plus=more.pop("use_proto_plus", True),
-            **more,
-        )
+        return ads_client(serving_grpc, emulator.mint(person, scope), login, **more)
 
     return make
 
