@@ -79,8 +79,12 @@ def _refuse_other_forms(form: Form, customer_id: str | None, network_code: str |
 
 
 def _refuse_terminal(output: Path) -> None:
-    if output == _STDOUT and sys.stdout.isatty():
+    if output == _STDOUT and _is_terminal():
         raise InvalidInput("A refresh token is not shown on a terminal.", advice="Name a file, or a pipe behind it.")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from .items import TEMPLATE, Api, Found, Item, Unusable, UnusableError, customer
 
 LARGEST: Final = 256 * 1024
 """Bytes. Such a file has one or two kB; the parser takes seconds for each MB."""
+
+DEEPEST: Final = 16
+"""Levels of nesting; the libraries' files have four, of logging."""
 
 _SECTIONS: Final[dict[str, Api]] = {"ad_manager": "ad_manager", "dfp": "ad_manager", "adwords": "google_ads"}
 _TOP: Final = frozenset({"refresh_token", "client_id", "client_secret", "json_key_file_path", "developer_token"})
@@ -60,8 +64,7 @@ def _parsed(file: Path, content: bytes) -> dict[str, Any]:
         raise InvalidInput(f"{file} is larger than {LARGEST // 1024} kB.", advice="Is the path right?")
     where, document = "", None
     try:
-        # Aliases can make a small file mean a huge one, and no such file needs them.
-        if not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.BaseLoader)):
+        if _is_harmless(yaml.parse(content, yaml.BaseLoader)):
             document = yaml.load(content, yaml.BaseLoader)  # noqa: S506 - makes texts, lists and tables, nothing else
     except yaml.YAMLError as error:  # its own words quote the file
         mark = getattr(error, "problem_mark", None)
@@ -72,6 +75,20 @@ def _parsed(file: Path, content: bytes) -> dict[str, Any]:
         return document
     del content, document  # a traceback that shows local variables must not show it
     raise InvalidInput(f"{file} cannot be read as YAML{where}.", advice="Aliases (*name) are not read either.")
+
+
+def _is_harmless(events: Iterable[Any]) -> bool:
+    """Tell whether a YAML document has neither aliases, which make a small file mean a huge one, nor great depth.
+
+    No such file needs them; PyYAML takes half a minute for five thousand brackets.
+    """
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if kind == "AliasEvent" or depth > DEEPEST:
+            return False
+    return True
 
 
 def _found(name: str, section: dict[str, Any], owner: str) -> Found:
