@@ -39,10 +39,14 @@ class Person:
 
     @classmethod
     @contextmanager
-    def opened(cls, chromium: Browser, stage: Stage, window: Window, shots: Path) -> Iterator[Person]:
+    def opened(
+        cls, chromium: Browser, stage: Stage, window: Window, shots: Path, *, scripts: bool = True
+    ) -> Iterator[Person]:
         """Open a browser; at the end nothing may have been said on its console."""
         context = chromium.new_context(
-            viewport={"width": window.width, "height": window.height}, color_scheme=window.scheme
+            viewport={"width": window.width, "height": window.height},
+            color_scheme=window.scheme,
+            java_script_enabled=scripts,
         )
         said: list[str] = []
         context.on("console", lambda message: said.append(f"{message.text} at {message.location['url']}"))
@@ -102,14 +106,26 @@ class Person:
         """Go the whole way."""
         self.press_connect(title)
         self.consent()
+        self.share_all()
         assert self.page.inner_text("h1") == f"{title} is connected"
 
-    def consent(self) -> None:
+    def consent(self, *, email: str = IDA) -> None:
         """Answer whatever the provider asks: it leaves out what it knows."""
         if self.page.locator("form#accounts").count():
-            self.choose()
+            self.choose(email)
         if self.page.locator("form#consent").count():
             self.allow()
+
+    def share_all(self) -> None:
+        """Tick every account, and save."""
+        assert self.page.inner_text("h1") == "Choose what to share"
+        for box in self.page.locator("input[name=a]:enabled").all():
+            box.check()
+        self.save()
+
+    def save(self) -> None:
+        """Press the button that saves the choice."""
+        self.page.get_by_role("button", name="Save choice").click()
 
     def return_address(self) -> str:
         """Allow, but keep the address that leads back instead of opening it."""

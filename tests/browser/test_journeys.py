@@ -11,10 +11,12 @@ pytestmark = pytest.mark.browser
 
 
 def test_allow(ida: Person) -> None:
-    """Consent ends on a page that says connected, and the site shows the ad accounts."""
+    """Consent and choice end on a page that says connected, and the site shows the ad accounts."""
     ida.press_connect()
     ida.choose()
     ida.allow()
+    ida.see("Choose what to share", "picker")
+    ida.share_all()
     ida.see("Google Ads is connected", "connected")
     assert "?" not in ida.page.url
     ida.page.get_by_role("link", name="Continue to Fjord Media").click()
@@ -31,6 +33,7 @@ def test_deny(ida: Person, stage: Stage) -> None:
     assert token_requests(stage) == 0
     ida.page.get_by_role("button", name="Try again").click()
     ida.consent()
+    ida.share_all()
     ida.see("Google Ads is connected", "connected")
 
 
@@ -43,6 +46,7 @@ def test_partial_consent(ida: Person) -> None:
     assert "View and manage your Ad Manager data" in ida.page.inner_text("main")
     ida.page.get_by_role("button", name="Try again").click()
     ida.consent()
+    ida.share_all()
     ida.see("Ad Manager is connected", "connected")
 
 
@@ -71,6 +75,7 @@ def test_two_tabs_at_once(ida: Person) -> None:
     ida.page = first
     ida.choose()
     ida.allow()
+    ida.share_all()
     ida.see("Google Ads is connected", "connected")
 
 
@@ -88,7 +93,7 @@ def test_back_button(ida: Person, stage: Stage) -> None:
     ida.forgive(400, at=stage.serving.url)  # the provider's pages on the way are used up, and say so
     ida.page.get_by_role("button", name="Continue to Google").click()
     ida.consent()
-    ida.see("Google Ads is connected", "pressed-again")
+    ida.see("Choose what to share", "pressed-again")
 
 
 def test_reload_of_the_callback(ida: Person, stage: Stage) -> None:
@@ -98,9 +103,9 @@ def test_reload_of_the_callback(ida: Person, stage: Stage) -> None:
     address = ida.return_address()
     for shot in ("first", "again"):
         ida.page.goto(address)
-        ida.see("Google Ads is connected", shot)
+        ida.see("Choose what to share", shot)
         ida.page.reload()
-        ida.see("Google Ads is connected", f"{shot}-reloaded")
+        ida.see("Choose what to share", f"{shot}-reloaded")
     assert token_requests(stage) == 1
 
 
@@ -114,7 +119,7 @@ def test_callback_in_another_browser(ida: Person, stranger: Person, stage: Stage
     stranger.forgive(400, at=stage.url)
     assert token_requests(stage) == 0
     ida.page.goto(address)
-    ida.see("Google Ads is connected", "connected")
+    ida.see("Choose what to share", "picker")
 
 
 def test_keyboard_only(ida: Person) -> None:
