@@ -342,13 +342,13 @@ def test_the_front_page_shows_who_and_what_there_is(box: Box) -> None:
 
 
 def test_the_front_page_escapes_names_and_cuts_long_trees(box: Box) -> None:
-    """Of a manager's accounts the first twenty, and how many more; whatever a name holds is text."""
+    """Of a manager's accounts the first ten, and how many more; whatever a name holds is text."""
     box.emulator.world = World.load("agency")
     page = box.get("/").text()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
-    assert "104 more right below are not shown." in page
-    assert page.count('class="depth-') < 600
+    assert "114 more right below are not shown." in page
+    assert page.count('class="depth-') < 300
 
 
 def test_client_secret_is_googles_file_and_registers_redirects(box: Box) -> None:

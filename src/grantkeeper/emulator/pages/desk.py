@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from grantkeeper.emulator.world import AdsAccount, Person
 
 _SHOWN, _LOOKED_AT = 12, 500
-_SHOWN_BELOW = 20
+_SHOWN_BELOW = 10
 
 
 class _Verb(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
