@@ -239,6 +239,7 @@ def test_a_token_that_is_not_good_uses_up_no_refusal(emulator: Emulator, rest: R
         ("google_ads", "authorizationError.NO", None, "known are .*authorizationError.USER_PERMISSION_DENIED"),
         ("ad_manager_soap", "SERVICE_DISABLED", None, "known are .*AuthenticationError.NETWORK_NOT_FOUND"),
         ("analytics", "AuthenticationError.NETWORK_NOT_FOUND", None, "known are .*SERVICE_DISABLED"),
+        ("google_ads", "authorizationError.MISSING_TOS", "200-000-0002", "200-000-0002: write a customer id or"),
         ("youtube", "quotaExceeded", "UC1", "youtube: its calls name no account; those of google_ads,"),
     ],
 )

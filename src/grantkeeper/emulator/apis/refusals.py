@@ -22,7 +22,8 @@ def checked(api: str, code: str, account: str | None) -> str:
     """Return the code as the API spells it; the first letter of a Google Ads kind may be a capital.
 
     Raises:
-        ValueError: there is no such API, it has no such code, or its calls name no account.
+        ValueError: there is no such API, it has no such code, its calls name no account, or the account is
+            not written in digits.
     """
     if api not in CODES:
         raise ValueError(f"{api}: unknown API; known are {', '.join(CODES)}")
@@ -31,4 +32,6 @@ def checked(api: str, code: str, account: str | None) -> str:
         raise ValueError(f"{api}: unknown code {code}; known are {', '.join(sorted(CODES[api]))}")
     if account is not None and api not in WITH_ACCOUNTS:
         raise ValueError(f"{api}: its calls name no account; those of {', '.join(WITH_ACCOUNTS)} do")
+    if account is not None and not account.isdecimal():
+        raise ValueError(f"{account}: write a customer id or a network code in digits alone")
     return spelt
