@@ -20,12 +20,14 @@ _PACKAGES = (
     "httpcore2",
     "httpx2",
     "google-auth",
+    "google-ads",
+    "grpcio",
     "social-auth-app-django",
     "django-allauth",
     "Flask-Dance",
     "Django",
 )
-PARTS = ("reading", "expired", "throughput", "hanging", "accounts")
+PARTS = ("reading", "expired", "throughput", "hanging", "accounts", "clients")
 
 
 def main() -> None:
@@ -63,6 +65,10 @@ def _measured(parts: tuple[str, ...], folder: Path, server: PostgresServer, *, q
         from .accounts import discovering
 
         aims += discovering.run(quick=quick)
+    if "clients" in parts:
+        from .clients import holding
+
+        aims += holding.run(quick=quick)
     empty, filled = list(places(folder, server, (0,))), []
     if "reading" in parts or "expired" in parts:
         from . import peers, reading

@@ -16,6 +16,7 @@ REFRESHING = ("One expired token", "due grants on 64 threads", "while 70 refresh
     ("part", "contenders"),
     [
         ("throughput", ("bare HTTP client", "httpx2.Client", "Keeper.token, sqlite", "Keeper.token, postgresql")),
+        ("clients", ("GoogleAdsClient as the library makes it", "google_ads.client")),
         ("hanging", ("Keeper.token, sqlite, in memory", "AsyncKeeper.token, postgresql, row read")),
     ],
 )
