@@ -68,7 +68,7 @@ def report(customer: google_ads.Customer) -> Outcome:
     ads, customer_id = customer
     try:
         with google_auth.api_errors(ads, account_id=customer_id):
-            service = ads.get_service("GoogleAdsService")
+            service = ads.get_service("GoogleAdsService")  # in a variable: dropped early, it ends its stream
             batches = service.search_stream(customer_id=customer_id, query=QUERY, timeout=PATIENCE)
             rows = [row for batch in batches for row in batch.results]
         return customer, [type(row).to_dict(row, **AS_WORDS) for row in rows]
