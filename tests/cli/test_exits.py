@@ -25,6 +25,7 @@ ALL = (
     (errors.Conflict("x"), Exit.WAIT),
     (errors.ConsentRequired("x", reason="revoked_or_expired", grant_id="gr_1"), Exit.OWNER),
     (errors.AccountMismatch("x", grant_id=None, expected=("a",), actual="b", advice=""), Exit.OWNER),
+    (errors.AccessRefused("x", who="person", code="not_shared"), Exit.OWNER),
     (errors.ConsentDenied("x"), Exit.DENIED),
     (errors.Misconfigured("x"), Exit.YOURS),
     (errors.InvalidInput("x"), Exit.YOURS),

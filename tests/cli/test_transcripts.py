@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Home
+from cli.files.made import write_old_files
 from grantkeeper.emulator import Emulator
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.txt"))
@@ -63,6 +64,8 @@ def happens(told: str, home: Home, emulator: Emulator) -> None:
             file.unlink()
     elif told == "The emulator wrote its client_secret.json.":
         home.write_client_secret(emulator)
+    elif told == "Somebody has a google-ads.yaml of an old script, and a list.":
+        write_old_files(home, emulator)
 
 
 @pytest.mark.reveals("state", "access token")

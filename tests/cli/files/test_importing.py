@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import PROGRAM, Home, Ran
-from cli.files.made import connected
+from cli.files.made import configured, connected, google_ads_yaml
 from grantkeeper import OAuthClient
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import oauth_client
@@ -27,8 +27,7 @@ Old = Callable[..., str]
 @pytest.fixture
 def client(emulator: Emulator) -> OAuthClient:
     """The OAuth client of the home's configuration."""
-    client_id = next(each.id for each in emulator.world.clients if each.kind == "installed")
-    return oauth_client(emulator, "google-ads", ["adwords"], client_id=client_id)
+    return configured(emulator)
 
 
 @pytest.fixture
@@ -39,17 +38,6 @@ def old(emulator: Emulator, client: OAuthClient) -> Old:
         return old_token(emulator, client, person, *scopes).reveal()
 
     return make
-
-
-def google_ads_yaml(client: OAuthClient, token: str, **more: str) -> str:
-    """A google-ads.yaml."""
-    values = {
-        "client_id": client.client_id,
-        "client_secret": client.client_secrets[-1].reveal(),
-        "refresh_token": token,
-        **more,
-    }
-    return "".join(f"{name}: {value}\n" for name, value in values.items())
 
 
 def lines(done: Ran) -> list[dict[str, Any]]:
@@ -164,7 +152,7 @@ def test_the_oauth_client_of_the_file_has_to_be_configured(
     assert "999-other.apps.googleusercontent.com" in done.out
     assert "[clients.NAME]" in done.out
 
-    home.write("google-ads.yaml", text.replace(client.client_secrets[-1].reveal(), "GOCSPX-another-secret-of-it"))
+    home.write("google-ads.yaml", text.replace(client.client_secrets[-1].reveal(), "GOCSPX-example-of-another-secret"))
     done = home.call("import", "google-ads.yaml", "--owner", "acme")
     assert done.code == 0
     assert "client_secret in the file is not the one" in done.err

@@ -12,7 +12,7 @@ from grantkeeper.cli.files.yaml_files import ADWORDS_API, DEVELOPER_TOKEN, DFP, 
 from grantkeeper.errors import InvalidInput
 
 TOKEN = "1//0gCanaryCanaryCanary-of_the_REFRESH_token123"
-SECRET = "GOCSPX-canary-of-the-client-secret"
+SECRET = "GOCSPX-example-canary-of-a-secret"
 CLIENT_ID = "1234567890-demo.apps.googleusercontent.com"
 FILE = Path("people.csv")
 
