@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from grantkeeper.web.face import Answer
 
 log = logging.getLogger("grantkeeper.web")
-_STATIC: Final = {"style.css": "text/css", "picker.js": "text/javascript"}
+_STATIC: Final = {"style.css": "text/css", "picker.css": "text/css", "picker.js": "text/javascript"}
 DEFAULT_PICKER: Final = Picker()
 _LOG_LIMIT: Final = 600
 """Characters of an error in the log: our longest message with its advice and the provider's words."""

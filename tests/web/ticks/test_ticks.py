@@ -9,7 +9,7 @@ import pytest
 from grantkeeper.model import Picker, Sharing
 from grantkeeper.web.picker.sheet import UNFOLDED, sheet
 from grantkeeper.web.picker.ticks import Wish, after, first_ticks, found, listed, posted_ticks, trees_of, wish
-from web.picker.made import account, agency
+from web.ticks.made import account, agency
 
 CANCELLED = account("3", "Old", enabled=False, status="CANCELED")
 OPEN = Sharing(mode="open")

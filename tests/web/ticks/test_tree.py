@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grantkeeper.web.picker.tree import tree
-from web.picker.made import account, agency
+from web.ticks.made import account, agency
 
 
 def test_every_account_stands_once_below_its_nearest_manager() -> None:
