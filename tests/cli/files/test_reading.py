@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
 from grantkeeper.cli.files.csv_files import read_csv
+from grantkeeper.cli.files.importing import _read
 from grantkeeper.cli.files.items import Found, Item, Unusable, is_like_a_secret, shown
 from grantkeeper.cli.files.yaml_files import ADWORDS_API, DEVELOPER_TOKEN, DFP, read_yaml
 from grantkeeper.errors import InvalidInput
@@ -227,3 +229,19 @@ def test_what_could_be_a_secret_is_not_shown() -> None:
     ids = ("acme", "123", "0c9d5b1e-91b0-4d2f-8f52-0d9f1b6c1a2b", "Nordwind Outdoor GmbH", CLIENT_ID, "a" * 64)
     assert [each for each in ids if is_like_a_secret(each)] == []
     assert shown(TOKEN) == "…"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("bad.csv", f"acme,{TOKEN}\nglobex,{TOKEN}"), ("bad.yaml", f"refresh_token: '{TOKEN}"), ("a.yaml", f"- {TOKEN}")],
+)
+def test_a_traceback_with_local_variables_holds_no_line(tmp_path: Path, name: str, text: str) -> None:
+    """V-22: error reporters send them along."""
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(InvalidInput) as caught:
+        _read(tmp_path / name, "acme" if name.endswith("yaml") else "")
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = "".join(each for each in told.format() if "test_reading.py" not in each)
+    assert "InvalidInput" in ours
+    assert TOKEN not in ours

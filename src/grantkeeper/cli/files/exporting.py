@@ -124,16 +124,19 @@ def _googleads(account: Account, application_name: str) -> dict[str, str | bool]
 
 
 def _write_all(descriptor: int, form: Form, values: dict[str, str | bool], secrets: dict[str, Secret]) -> None:
-    """Write YAML: a JSON value is one of YAML's too (yaml.org/spec/1.2.2, 1.3)."""
-    indent = "" if form is Form.GOOGLE_ADS else "  "
-    lines = [f"{indent}{name}: {json.dumps(value)}\n" for name, value in values.items()]
-    lines += [f"{indent}{name}: {json.dumps(value.reveal())}\n" for name, value in secrets.items()]
     with os.fdopen(descriptor, "w", encoding="utf-8", closefd=False) as opened:
-        opened.write("".join(["" if form is Form.GOOGLE_ADS else "ad_manager:\n", *lines]))
-        del lines
+        opened.write(_yaml(form, values, secrets))  # no local variable holds it
         opened.flush()
         with suppress(OSError):  # a pipe has none
             os.fsync(opened.fileno())
+
+
+def _yaml(form: Form, values: dict[str, str | bool], secrets: dict[str, Secret]) -> str:
+    """Return YAML: a JSON value is one of YAML's too (yaml.org/spec/1.2.2, 1.3)."""
+    head, indent = ("", "") if form is Form.GOOGLE_ADS else ("ad_manager:\n", "  ")
+    plain = (f"{indent}{name}: {json.dumps(value)}\n" for name, value in values.items())
+    secret = (f"{indent}{name}: {json.dumps(value.reveal())}\n" for name, value in secrets.items())
+    return "".join([head, *plain, *secret])
 
 
 def _who() -> str:

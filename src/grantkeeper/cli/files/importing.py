@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from grantkeeper.errors import printable
+from grantkeeper.errors import InvalidInput, printable
 
 from .. import exits, output
 from ..exits import Exit
@@ -62,16 +62,29 @@ def import_file(
 
 
 def _read(file: Path, owner: str) -> list[Found]:
+    """Return what stands in a file; the error that says why not has no frame that holds a line of it."""
+    from grantkeeper.settings.document import forgetful
+
+    if _is_yaml(file) and not owner:
+        raise typer.BadParameter("a YAML file names no owner: say whose it is.", param_hint="--owner")
+    try:
+        return _found(file, owner)
+    except InvalidInput as error:
+        problem = forgetful(error)
+    raise problem
+
+
+def _is_yaml(file: Path) -> bool:
+    return file.suffix.casefold() in _YAML
+
+
+def _found(file: Path, owner: str) -> list[Found]:
     from .csv_files import LARGEST, read_csv
     from .yaml_files import read_yaml
 
     with file.open("rb") as opened:
         content = opened.read(LARGEST + 1)
-    if file.suffix.casefold() not in _YAML:
-        return read_csv(file, content, owner=owner)
-    if not owner:
-        raise typer.BadParameter("a YAML file names no owner: say whose it is.", param_hint="--owner")
-    return read_yaml(file, content, owner=owner)
+    return (read_yaml if _is_yaml(file) else read_csv)(file, content, owner=owner)
 
 
 class _Progress:
