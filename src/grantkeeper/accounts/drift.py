@@ -6,12 +6,12 @@ shared again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from ..model import Account, FoundAccount, Sharing
+from ..model import Account, FoundAccount, Preselect, Sharing
 
 NAMED: Final = 100
 """Accounts that an event names of each kind of change; the counts are always whole."""
@@ -39,7 +39,8 @@ def merged(
 ) -> Drift:
     """Compare what was found of one kind with what was known of it; `first` when it was never looked at before."""
     before = {account.id: account for account in known}
-    there = [_kept(each, before.get(each.id), grant_id, sharing, first=first, now=now) for each in found]
+    is_shared = _shared_at_once(sharing, first=first)
+    there = [_kept(each, before.get(each.id), grant_id, is_shared, now=now) for each in found]
     ids = {account.id for account in there}
     gone = [replace(account, lost_at=now) for account in known if account.lost_at is None and account.id not in ids]
     appeared = [account for account in there if _is_new(before.get(account.id))]
@@ -90,30 +91,33 @@ def sentence(appeared: Sequence[Account], lost: Sequence[Account], *, shared_lef
     return " ".join(said)
 
 
+def preselected(preselect: Preselect) -> Callable[[FoundAccount], bool]:
+    """Return what tells whether a Preselect means an account; ids may be written with dashes."""
+    if preselect == "enabled":
+        return lambda account: account.enabled
+    ids = frozenset(preselect) if isinstance(preselect, tuple) else frozenset()
+    return lambda account: account.id in ids or _dashed(account.id) in ids
+
+
 def _kept(
-    found: FoundAccount, old: Account | None, grant_id: str, sharing: Sharing, *, first: bool, now: datetime
+    found: FoundAccount, old: Account | None, grant_id: str, is_shared: Callable[[FoundAccount], bool], *, now: datetime
 ) -> Account:
-    shared = _shared_at_once(found, sharing, first=first) if old is None else old.shared
     return Account(
         grant_id=grant_id,
-        shared=shared,
+        shared=is_shared(found) if old is None else old.shared,
         found_at=now if old is None or old.lost_at is not None else old.found_at,
         **{name: getattr(found, name) for name in _FIELDS},
     )
 
 
-def _shared_at_once(found: FoundAccount, sharing: Sharing, *, first: bool) -> bool:
-    """Tell whether an account that was never seen is shared: what appears later, only where everything is."""
-    if sharing.mode != "preselect":
-        return sharing.mode == "all"
-    return first and is_preselected(found, sharing.preselect)
+def _shared_at_once(sharing: Sharing, *, first: bool) -> Callable[[FoundAccount], bool]:
+    """Return what tells whether an account that was never seen is shared.
 
-
-def is_preselected(account: FoundAccount, preselect: object) -> bool:
-    """Tell whether a Preselect means this account; ids may be written with dashes."""
-    if isinstance(preselect, tuple):
-        return any(each in (account.id, _dashed(account.id)) for each in preselect)
-    return preselect == "enabled" and account.enabled
+    What appears after the first look is, only where everything is.
+    """
+    if sharing.mode == "preselect" and first:
+        return preselected(sharing.preselect)
+    return lambda _account: sharing.mode == "all"
 
 
 def _dashed(account_id: str) -> str:

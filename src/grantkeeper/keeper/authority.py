@@ -79,8 +79,8 @@ class Authority:
 
     def call(self, request: Request, token: Secret, *, deadline: timedelta) -> Response:
         """Call an API of a provider with an access token (RFC 6750 2.1); raises ProviderUnavailable."""
-        headers = {**request.headers, "authorization": f"Bearer {token.reveal()}"}
-        return self._transport.send(replace(request, headers=headers), deadline=deadline)
+        # No local variable holds the header: a traceback that shows them must not show the token (V-22).
+        return self._transport.send(_authorized(request, token), deadline=deadline)
 
     def revoke(self, client: OAuthClient, token: Secret) -> bool:
         """Revoke at the provider (RFC 7009); False means: try later, or there is no revocation endpoint."""
@@ -179,3 +179,7 @@ def refused(client: OAuthClient, refusal: TokenRefusal, kind: Literal["ours", "t
         retry_after=refusal.retry_after,
         advice="Ask again later; no grant was changed.",
     )
+
+
+def _authorized(request: Request, token: Secret) -> Request:
+    return replace(request, headers={**request.headers, "authorization": f"Bearer {token.reveal()}"})

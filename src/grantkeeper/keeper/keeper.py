@@ -189,6 +189,8 @@ class Keeper(AccountVerbs, FileVerbs):
             InvalidInput: a value is not usable; the message names it.
         """
         oauth_client = self.client(client)
+        if picker is not None and not isinstance(picker, Picker):
+            raise InvalidInput("picker is a Picker, or None.")
         if other_account not in get_args(OtherAccount):
             raise InvalidInput('other_account is "refuse" or "add".')
         return self._flows.begin(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ..errors import GrantkeeperError, InvalidInput
 
 Preselect: TypeAlias = Literal["none", "enabled"] | tuple[str, ...]
 """What is ticked before the person has touched anything: nothing, every account that is enabled, or these ids."""
+
+
+ID_LENGTH: Final = 500
+"""Longest id of an account, in characters: a Search Console property is a URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +95,21 @@ class Picker:
 
     def __post_init__(self) -> None:
         """Refuse what nobody can have meant."""
-        if self.page not in ("show", "skip") or self.at_least not in (0, 1) or isinstance(self.at_least, bool):
+        at_least: object = self.at_least  # annotations bind no caller
+        if self.page not in ("show", "skip") or type(at_least) is not int or at_least not in (0, 1):
             raise InvalidInput('Of a Picker, page is "show" or "skip", at_least is 0 or 1.')
         ids = self.preselect if isinstance(self.preselect, tuple) else ()
-        if self.preselect not in ("none", "enabled") and not (ids and all(isinstance(each, str) for each in ids)):
+        if self.preselect not in ("none", "enabled") and not (ids and all(_is_id(each) for each in ids)):
             raise InvalidInput('Of a Picker, preselect is "none", "enabled" or a tuple of account ids.')
         if self.page == "skip" and self.preselect == "none":
             raise InvalidInput(
                 "A Picker whose page is skipped and that preselects nothing would share nothing.",
                 advice='Say preselect="enabled" or the ids to share; leave the Picker out to share all.',
             )
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= ID_LENGTH and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

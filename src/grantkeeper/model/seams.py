@@ -82,17 +82,18 @@ class AccountStore(Protocol):
     def sharing(self, grant_id: str) -> Sharing | None:
         """Return what the grant shares; None when there is no such grant."""
 
-    def save_look(
-        self, look: Look, changed: Sequence[Account], *, sharing: Sharing | None = None, event: Event | None = None
-    ) -> None:
+    def save_look(self, look: Look, changed: Sequence[Account], *, seen: Sharing, event: Event | None = None) -> None:
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
-        `look.version` must be one more than what is stored (compare-and-swap); raises Conflict if not. `sharing`, when
-        given, is what the grant shares from now on.
+        `look.version` must be one more than what is stored, the grant must not be revoked, and what it shares must be
+        `seen`, by which the accounts were marked (compare-and-swap); raises Conflict if not.
         """
 
     def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:
-        """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`."""
+        """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`.
+
+        Raises Conflict when the grant was revoked.
+        """
 
     def forget(self, grant_id: str) -> None:
         """Delete the grant's accounts and looks."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from grantkeeper import AccessRefused, Account, Keeper, Sharing
+from grantkeeper import AccessRefused, Account, InvalidInput, Keeper, Sharing
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import Look, Store
 from grantkeeper.testing import Connect, oauth_client
-from keeper.accounts.scene import ADS, PLANTS, SHOP, WINTER, gain, ids, lose
+from keeper.accounts.scene import ADS, PLANTS, SHOP, WINTER, gain, ids, lose, walk
 from keeper.people import IDA, SAM
 
 
@@ -134,6 +134,47 @@ def test_a_choice_during_a_look_is_not_undone(
     keeper.discover(grant.id)
     assert ids(keeper.accounts(grant.id)) == [WINTER]
     assert store.accounts.sharing(grant.id) == Sharing(mode="chosen")
+
+
+def test_a_choice_during_the_first_look_of_another_kind_is_not_undone(
+    keeper: Keeper, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks that were found while everything was shared are not, once the person has chosen."""
+    keeper._clients["both"] = oauth_client(emulator, "both", ["ad_manager_rest", "adwords"])
+    grant = walk(keeper, emulator, IDA, client="both")[0]
+    keeper.accounts(grant.id, kind=ADS)
+    store: Store = keeper._store
+    saved = store.accounts.save_look
+
+    def after_a_choice(look: Look, changed: tuple[Account, ...], **more: Any) -> None:
+        monkeypatch.setattr(store.accounts, "save_look", saved)
+        keeper.share(grant.id, [(ADS, WINTER)])
+        saved(look, changed, **more)
+
+    monkeypatch.setattr(store.accounts, "save_look", after_a_choice)
+    assert keeper.accounts(grant.id, kind="ad_manager") == []
+    assert [each.shared for each in keeper.accounts(grant.id, kind="ad_manager", include="all")] == [False]
+
+
+def test_a_look_during_a_revocation_brings_nothing_back(
+    connect: Connect, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O-54r: who was disconnected is not written down again by a look that was under way."""
+    grant = connect("acme", IDA)
+    keeper.discover(grant.id)
+    store: Store = keeper._store
+    saved = store.accounts.save_look
+
+    def after_revoking(look: Look, changed: tuple[Account, ...], **more: Any) -> None:
+        monkeypatch.setattr(store.accounts, "save_look", saved)
+        keeper.revoke(grant.id)
+        saved(look, changed, **more)
+
+    monkeypatch.setattr(store.accounts, "save_look", after_revoking)
+    assert keeper.discover(grant.id).appeared == ()
+    assert keeper._store.accounts.of(grant.id) == []
+    with pytest.raises(InvalidInput, match="revoked for good"):
+        keeper.share(grant.id, [])
 
 
 def test_revoking_forgets_what_was_reached(connect: Connect, keeper: Keeper) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from grantkeeper import ConsentRequired, GrantStatus, Keeper, Misconfigured, ProviderUnavailable
+from grantkeeper import ConsentRequired, GrantStatus, Keeper, Misconfigured, ProviderUnavailable, accounts
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect, oauth_client
 from keeper.accounts.scene import ADS, LIST, SHOP, WINTER, ids, search_path, walk
@@ -52,6 +53,11 @@ def test_what_stays_busy_is_said_and_written_down(connect: Connect, keeper: Keep
         keeper.accounts(grant.id)
     look = keeper.looks(grant.id)[0]
     assert (look.looked_at, bool(look.problem)) == (None, True)
+    asked = len(emulator.requests(LIST))
+    with pytest.raises(ProviderUnavailable, match="tried a moment ago"):
+        keeper.account(grant.id, kind=ADS, account_id=SHOP)
+    assert len(emulator.requests(LIST)) == asked
+    emulator.clock.advance(timedelta(seconds=30))
     assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
     assert keeper.looks(grant.id)[0].problem == ""
 
@@ -163,3 +169,31 @@ def test_a_refusal_of_one_kind_leaves_the_others(keeper: Keeper, emulator: Emula
     assert problem.grant_id == grant.id
     assert {each.kind for each in changes.appeared} == {"ad_manager"}
     assert keeper.get(grant.id).status is GrantStatus.ACTIVE
+
+
+def test_an_outage_after_another_consent_leaves_what_is_known(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """A nightly job goes on with the accounts of yesterday, and does not ask at each of them."""
+    grant = connect("acme", IDA)
+    known = keeper.accounts(grant.id)
+    emulator.revoke(IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    with pytest.raises(ConsentRequired):
+        keeper.token(grant.id)
+    connect("acme", IDA)
+    before = len(emulator.requests(LIST))
+    emulator.fail(503, times=99, path=LIST, body={"error": {"code": 503, "status": "UNAVAILABLE", "message": "Busy."}})
+    assert [keeper.account(grant.id, kind=ADS, account_id=each.id) for each in known] == known
+    assert keeper.accounts(grant.id) == known
+    assert len(emulator.requests(LIST)) == before + 3
+
+
+def test_a_call_that_fails_leaves_no_token_in_its_frames(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """V-22: reporters of errors show local variables."""
+    grant = connect("acme", IDA)
+    emulator.lose_answer(9, path=LIST)
+    with pytest.raises(ProviderUnavailable) as failed:
+        keeper._reach._discovering._looking.look(grant.id, "google-ads", accounts.discovery(ADS))  # type: ignore[arg-type]
+    shown = "".join(traceback.TracebackException.from_exception(failed.value, capture_locals=True).format())
+    assert keeper.token(grant.id).value.reveal() not in shown

@@ -91,6 +91,9 @@ def test_only_what_is_reached_can_be_shared(connect: Connect, keeper: Keeper) ->
         {"page": "hide"},
         {"at_least": 2},
         {"at_least": True},
+        {"at_least": 1.0},
+        {"preselect": ("\ud800",)},
+        {"preselect": ("x" * 501,)},
         {"preselect": "all"},
         {"preselect": ()},
         {"preselect": (1,)},
@@ -182,3 +185,49 @@ def test_accounts_are_searched_by_name_and_id(connect: Connect, keeper: Keeper) 
     assert ids(keeper.accounts(grant.id, search="winter")) == [WINTER]
     assert ids(keeper.accounts(grant.id, search="222-333")) == [SHOP]
     assert keeper.accounts(grant.id, search="nothing of the kind") == []
+
+
+@pytest.mark.parametrize("pairs", [None, 7, "abc", [SHOP], [(ADS, 1)], [(ADS, None)], [(ADS,)], [{ADS: SHOP}]])
+def test_what_is_no_pair_of_texts_cannot_be_shared(connect: Connect, keeper: Keeper, pairs: Any) -> None:
+    """An error that says what to pass, and nothing is changed."""
+    grant = connect("acme", IDA)
+    keeper.accounts(grant.id)
+    with pytest.raises(InvalidInput, match="pairs of texts"):
+        keeper.share(grant.id, pairs)
+    assert ids(keeper.accounts(grant.id)) == [SHOP, WINTER]
+
+
+def test_odd_arguments_are_named(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
+    """Whatever a caller passes, it is InvalidInput and not an error of Python's; a number is a customer id."""
+    grant = connect("acme", IDA)
+    number: Any = int(SHOP)
+    assert keeper.account(grant.id, kind=ADS, account_id=number).id == SHOP
+    odd: Any = object()
+    for wrong in (
+        lambda: keeper.accounts(grant.id, kind=odd),
+        lambda: keeper.accounts(grant.id, search=odd),
+        lambda: keeper.accounts(grant.id, include=odd),
+        lambda: keeper.discover(odd),
+        lambda: keeper.begin("acme", "google-ads", picker=odd),
+        lambda: keeper.events(after=2**63),
+        lambda: keeper.events(limit=0),
+    ):
+        with pytest.raises(InvalidInput):
+            wrong()
+
+
+def test_a_message_shows_no_control_characters_of_a_form(connect: Connect, keeper: Keeper) -> None:
+    """V-23: kinds and ids come from forms, too."""
+    grant = connect("acme", IDA)
+    with pytest.raises(InvalidInput) as refused:
+        keeper.share(grant.id, [("\x1b[31mred\n\u202e", "\x07")])
+    assert not {"\x1b", "\n", "\u202e", "\x07"} & set(str(refused.value))
+
+
+def test_the_same_choice_again_is_no_event(connect: Connect, keeper: Keeper) -> None:
+    """A double click, or the back button."""
+    grant = connect("acme", IDA)
+    keeper.accounts(grant.id)
+    for _ in range(3):
+        assert ids(keeper.share(grant.id, [(ADS, SHOP)])) == [SHOP]
+    assert len(keeper.events(grant_id=grant.id)) == 1

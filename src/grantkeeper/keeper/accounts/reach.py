@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-from ...accounts import discoveries, discovery
-from ...accounts.discovery import Discovery
-from ...accounts.drift import Drift, matches, merged, told
+from ...accounts import discovery
+from ...accounts.drift import matches
 from ...errors import (
     AccessRefused,
-    Conflict,
-    GrantkeeperError,
     InvalidInput,
     NotFound,
     ProviderUnavailable,
     printable,
 )
-from ...model import Account, AccountChanges, Event, FoundAccount, Grant, Look, Sharing
-from ...model.event import ACCOUNTS_CHANGED, ACCOUNTS_SHARED
+from ...model import Account, AccountChanges, Grant, GrantStatus, Look, Sharing
+from ...model.event import ACCOUNTS_SHARED
 from ..parts import Parts
-from .looking import Looking, RefusedError
+from .discovering import Discovering, event_of, noun, reached
+from .looking import Looking
 
 Include: TypeAlias = Literal["shared", "all"]
 
-SAVE_ATTEMPTS: Final = 5
 OLD: Final = timedelta(minutes=10)
 """A flow takes at most this long, so an older look is of before it."""
 NAMED: Final = 5
-ID_LENGTH: Final = 500
-WORD_LENGTH: Final = 64
-"""What a row holds of an id and of a word of the provider's (`store.tables`)."""
+
+AGAIN: Final = timedelta(seconds=30)
+"""An API that did not answer is not asked again for so long by who only wants to know; `discover` always asks."""
 
 
 class Reach:
@@ -40,13 +37,15 @@ class Reach:
     def __init__(self, parts: Parts, *, looking: Looking, get: Callable[[str], Grant]) -> None:
         self._store = parts.store
         self._now = parts.now
-        self._looking = looking
-        self._get = get
+        self._discovering = Discovering(parts, looking=looking)
+        self._found_grant = get
 
     def accounts(self, grant_id: str, *, kind: str | None, search: str | None, include: Include) -> list[Account]:
         """Return what is shared and there, or all that is known; looks first where no look was answered yet."""
         if include not in ("shared", "all"):
             raise InvalidInput('include is "shared" or "all".')
+        if not isinstance(search, str | None):
+            raise InvalidInput("search is a part of a name or an id.")
         self._looked_at(grant_id, kind)
         found = self._store.accounts.of(grant_id, kind=kind)
         if include == "shared":
@@ -57,13 +56,14 @@ class Reach:
         """Return the shared account of this id, or the only one; raises why there is none."""
         if account_id is None:
             return self._only(grant_id, kind)
+        account_id = str(account_id)  # a customer id is often a number
         self._looked_at(grant_id, kind)
         found = self._store.accounts.get(grant_id, kind, account_id)
         if found is None and "-" in account_id:
             found = self._store.accounts.get(grant_id, kind, account_id.replace("-", ""))
         if found is None:
             raise NotFound(
-                f"Grant {grant_id} reaches no {_noun(kind)} {printable(account_id, 80)}.",
+                f"Grant {grant_id} reaches no {noun(kind)} {printable(account_id, 80)}.",
                 advice="`grantkeeper accounts GRANT --look` looks again; keeper.accounts() lists what there is.",
             )
         return _granted(found)
@@ -75,38 +75,40 @@ class Reach:
 
     def sharing(self, grant_id: str) -> Sharing:
         """Return what the grant shares."""
-        return self._store.accounts.sharing(grant_id) or Sharing()
+        return self._discovering.sharing(grant_id)
 
     def discover(self, grant_id: str) -> AccountChanges:
         """Look at every kind of account that the grant's scopes reach, and keep what is found."""
-        return self._discovered(self._get(grant_id), None)
+        return self._discovering.discover(self._get(grant_id), None)
 
     def look_again(self, grant_id: str) -> None:
         """Look once more when what is known may be older than the consent that just ended; trouble is written down."""
         grant, since = self._get(grant_id), self._now() - OLD
         looks = self._store.accounts.looks(grant_id)
         if grant.usable and any(look.tried_at < since for look in looks):
-            self._discovered(grant, None)
+            self._discovering.discover(grant, None)
 
     def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
         """Let exactly these accounts (kind, id) be shared from now on."""
-        grant = self._get(grant_id)
-        wanted = frozenset((kind, account_id) for kind, account_id in accounts)
+        grant = self._living(grant_id)
+        wanted = _wanted(accounts)
         known = {each.key: each for each in self._store.accounts.of(grant_id) if each.lost_at is None}
         unknown = sorted(wanted - known.keys())
         if unknown:
             kind, account_id = unknown[0]
             raise InvalidInput(
-                f"Grant {grant_id} reaches no {_noun(kind)} {printable(account_id, 80)}, so it cannot be shared.",
+                f"Grant {grant_id} reaches no {noun(kind)} {printable(account_id, 80)}, so it cannot be shared.",
                 advice="Share what keeper.accounts(grant_id, include='all') lists and has no lost_at.",
             )
         before = {key for key, each in known.items() if each.shared}
+        if before == wanted and self.sharing(grant_id).mode == "chosen":
+            return [each for each in known.values() if each.shared]
         data = {
             "shared_count": len(wanted),
             "added": _keys(sorted(wanted - before)),
             "removed": _keys(sorted(before - wanted)),
         }
-        self._store.accounts.share(grant_id, wanted, event=self._event(ACCOUNTS_SHARED, grant, data))
+        self._store.accounts.share(grant_id, wanted, event=event_of(ACCOUNTS_SHARED, grant, data, at=self._now()))
         return [each for each in self._store.accounts.of(grant_id) if each.key in wanted]
 
     # --- looking ----------------------------------------------------------------------------------------------
@@ -114,17 +116,20 @@ class Reach:
     def _looked_at(self, grant_id: str, kind: str | None) -> None:
         """Look at the kinds that were never looked at since the consent; a grant that is over keeps what is known.
 
-        Raises what stood in the way when nothing at all is known of what was asked for.
+        Raises what stood in the way of a kind of which nothing at all is known. Nobody asks an API again at once that
+        did not answer a moment ago.
         """
+        if not isinstance(kind, str | None):
+            raise InvalidInput("kind is a text.", advice=_kinds_advice())
         grant = self._get(grant_id)
-        kinds = {each.kind for each in _reached(grant)}
+        kinds = {each.kind for each in reached(grant)}
         if kind is not None and kind not in kinds:
             known = self._store.accounts.looks(grant_id)
             if discovery(kind) is None:
                 raise InvalidInput(f"There is no kind of account {printable(kind, 40)!r}.", advice=_kinds_advice())
             if kind not in {look.kind for look in known}:
                 raise AccessRefused(
-                    f"Grant {grant_id} was not given the permission to see any {_noun(kind)}.",
+                    f"Grant {grant_id} was not given the permission to see any {noun(kind)}.",
                     who="person",
                     code="scopes_missing",
                     grant_id=grant_id,
@@ -132,93 +137,30 @@ class Reach:
                 )
             return
         wanted = kinds if kind is None else {kind}
-        looks = self._store.accounts.looks(grant_id)
-        fresh = {look.kind for look in looks if look.looked_at and look.looked_at >= grant.consented_at}
-        if wanted <= fresh or (not grant.usable and any(look.kind in wanted for look in looks)):
+        looks = {look.kind: look for look in self._store.accounts.looks(grant_id) if look.kind in wanted}
+        fresh = {each.kind for each in looks.values() if each.looked_at and each.looked_at >= grant.consented_at}
+        if wanted <= fresh or (not grant.usable and looks):
             return
-        changes = self._discovered(grant, wanted - fresh)
-        if changes.problems and not fresh & wanted and wanted <= changes.problems.keys():
-            raise next(iter(changes.problems.values()))
+        late = {each for each in wanted - fresh if each not in looks or not self._failed_just_now(looks[each])}
+        changes = self._discovering.discover(grant, late) if late else AccountChanges(grant_id=grant_id)
+        answered = {each.kind for each in looks.values() if each.looked_at} | (late - changes.problems.keys())
+        if not answered:
+            unknown = min(wanted)
+            raise changes.problems.get(unknown) or _still_failing(looks[unknown])
 
-    def _discovered(self, grant: Grant, only: set[str] | None) -> AccountChanges:
-        appeared: list[Account] = []
-        lost: list[Account] = []
-        problems: dict[str, GrantkeeperError] = {}
-        for kind, found in self._found(grant, only, problems):
-            drift = self._saved(grant, kind, found)
-            appeared += drift.appeared
-            lost += drift.lost
-        for kind, problem in problems.items():
-            self._note(grant, kind, problem)
-        left = sum(each.shared and each.lost_at is None for each in self._store.accounts.of(grant.id))
-        return AccountChanges(
-            grant_id=grant.id, appeared=tuple(appeared), lost=tuple(lost), shared_left=left, problems=problems
-        )
+    def _failed_just_now(self, look: Look) -> bool:
+        return bool(look.problem) and self._now() - look.tried_at < AGAIN
 
-    def _found(
-        self, grant: Grant, only: set[str] | None, problems: dict[str, GrantkeeperError]
-    ) -> Iterable[tuple[str, list[FoundAccount]]]:
-        """Yield what each kind's look finds; a kind whose scope was taken back reaches nothing."""
-        reached = {each.kind: each for each in _reached(grant)}
-        for kind, each in reached.items():
-            if only is not None and kind not in only:
-                continue
-            try:
-                yield kind, _checked(self._looking.look(grant.id, grant.client, each))
-            except RefusedError as refused:
-                problems[kind] = refused.reason
-            except ProviderUnavailable as error:
-                problems[kind] = error
-        if only is None:
-            yield from ((look.kind, []) for look in self._store.accounts.looks(grant.id) if look.kind not in reached)
+    def _get(self, grant_id: str) -> Grant:
+        if not isinstance(grant_id, str):
+            raise InvalidInput("A grant's id is a text.")
+        return self._found_grant(grant_id)
 
-    def _saved(self, grant: Grant, kind: str, found: Sequence[FoundAccount]) -> Drift:
-        """Merge what was found with what is known now, and save both with the event; again when somebody was faster."""
-        for _ in range(SAVE_ATTEMPTS):
-            before = self._last_look(grant.id, kind)
-            everything = self._store.accounts.of(grant.id)
-            known = [each for each in everything if each.kind == kind]
-            now, first = self._now(), before is None or before.looked_at is None
-            drift = merged(known, found, grant_id=grant.id, sharing=self.sharing(grant.id), first=first, now=now)
-            look = Look(grant_id=grant.id, kind=kind, tried_at=now, looked_at=now, version=_next(before))
-            event = None if first else self._changed(grant, kind, drift, everything)
-            try:
-                self._store.accounts.save_look(look, drift.changed, event=event)
-            except Conflict:
-                continue
-            return drift
-        raise Conflict(f"What grant {grant.id} reaches changes faster than it can be saved.")
-
-    def _changed(self, grant: Grant, kind: str, drift: Drift, everything: Sequence[Account]) -> Event | None:
-        if not drift.appeared and not drift.lost:
-            return None
-        after = {each.key: each for each in (*everything, *drift.changed)}
-        left = sum(each.shared and each.lost_at is None for each in after.values())
-        return self._event(ACCOUNTS_CHANGED, grant, told(kind, drift, shared_left=left))
-
-    def _note(self, grant: Grant, kind: str, problem: GrantkeeperError) -> None:
-        """Write down why a kind could not be looked at; somebody who looked meanwhile knows better."""
-        before = self._last_look(grant.id, kind)
-        look = Look(
-            grant_id=grant.id,
-            kind=kind,
-            tried_at=self._now(),
-            looked_at=before.looked_at if before else None,
-            problem=printable(f"{problem.args[0]} {problem.provider or ''}".strip()),
-            advice=problem.advice,
-            version=_next(before),
-        )
-        try:
-            self._store.accounts.save_look(look, ())
-        except Conflict:
-            return
-
-    def _last_look(self, grant_id: str, kind: str) -> Look | None:
-        return next((look for look in self._store.accounts.looks(grant_id) if look.kind == kind), None)
-
-    def _event(self, kind: str, grant: Grant, data: dict[str, object]) -> Event:
-        at: datetime = self._now()
-        return Event(kind=kind, at=at, grant_id=grant.id, owner=grant.owner, client=grant.client, data=data)
+    def _living(self, grant_id: str) -> Grant:
+        grant = self._get(grant_id)
+        if grant.status is GrantStatus.REVOKED:
+            raise InvalidInput(f"Grant {grant_id} is revoked for good.", advice="Begin a new one.")
+        return grant
 
     # --- choosing one -----------------------------------------------------------------------------------------
 
@@ -242,7 +184,7 @@ class Reach:
         if shared:
             return _not_enabled(shared[0])
         waiting = self.sharing(grant_id).mode == "open"
-        said = "its person has not chosen yet what to share" if waiting else f"it shares no {_noun(kind)}"
+        said = "its person has not chosen yet what to share" if waiting else f"it shares no {noun(kind)}"
         return AccessRefused(
             f"Nothing can be called for grant {grant_id}: {said}.",
             who="person",
@@ -252,26 +194,21 @@ class Reach:
         )
 
 
-def _reached(grant: Grant) -> tuple[Discovery, ...]:
-    """Return what the grant was given for: not what its person allowed us at other times for other things."""
-    return discoveries(grant.scopes - grant.extra)
-
-
 def _granted(account: Account) -> Account:
     """Return the account when it is shared and there; raises AccessRefused."""
     called = f"{account.id} ({account.name})" if account.name else account.id
     if account.lost_at is not None:
         raise AccessRefused(
-            f"Grant {account.grant_id} does not reach {_noun(account.kind)} {called} any more.",
+            f"Grant {account.grant_id} does not reach {noun(account.kind)} {called} any more.",
             who="account",
             code="lost",
             grant_id=account.grant_id,
             account_id=account.id,
-            advice="Somebody ended the person's access to it, or its link to their manager account; ask them for it.",
+            advice="Somebody ended the person's access to it, or its link to their manager account, or closed this.",
         )
     if not account.shared:
         raise AccessRefused(
-            f"The {_noun(account.kind)} {called} was not shared by grant {account.grant_id}.",
+            f"The {noun(account.kind)} {called} was not shared by grant {account.grant_id}.",
             who="person",
             code="not_shared",
             grant_id=account.grant_id,
@@ -281,9 +218,24 @@ def _granted(account: Account) -> Account:
     return account
 
 
+def _still_failing(look: Look) -> ProviderUnavailable:
+    return ProviderUnavailable(f"It was tried a moment ago: {look.problem}", advice=look.advice, retry_after=AGAIN)
+
+
+def _wanted(accounts: object) -> frozenset[tuple[str, str]]:
+    """Return the keys; raises InvalidInput when they are none."""
+    wrong = InvalidInput("What is to be shared are pairs of texts: (account.kind, account.id).")
+    keys = set()
+    for key in accounts if isinstance(accounts, Iterable) else (None,):
+        if not isinstance(key, tuple | list) or [type(word) for word in key] != [str, str]:
+            raise wrong
+        keys.add((key[0], key[1]))
+    return frozenset(keys)
+
+
 def _not_enabled(account: Account) -> AccessRefused:
     return AccessRefused(
-        f"The {_noun(account.kind)} {account.id} of grant {account.grant_id} is {account.status or 'not enabled'}.",
+        f"The {noun(account.kind)} {account.id} of grant {account.grant_id} is {account.status or 'not enabled'}.",
         who="account",
         code="not_enabled",
         grant_id=account.grant_id,
@@ -292,28 +244,10 @@ def _not_enabled(account: Account) -> AccessRefused:
     )
 
 
-def _checked(found: Sequence[FoundAccount]) -> list[FoundAccount]:
-    """Return what was found when it fits into rows: ids and words come from outside."""
-    for each in found:
-        words = (each.status, each.currency, each.time_zone)
-        if not 0 < len(each.id) <= ID_LENGTH or not each.id.isprintable() or max(map(len, words)) > WORD_LENGTH:
-            raise ProviderUnavailable(f"The API names a {_noun(each.kind)} in a way that no account is named.")
-    return list(found)
-
-
-def _noun(kind: str) -> str:
-    found = discovery(kind)
-    return f"{found.title} {found.noun}" if found else kind
-
-
 def _kinds_advice() -> str:
     from ...accounts import DISCOVERIES
 
     return f"Known are: {', '.join(each.kind for each in DISCOVERIES)}."
-
-
-def _next(before: Look | None) -> int:
-    return before.version + 1 if before else 1
 
 
 def _keys(keys: Sequence[tuple[str, str]]) -> list[list[str]]:

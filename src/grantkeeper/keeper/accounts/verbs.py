@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...errors import InvalidInput
 from ...model import Account, AccountChanges, Event, Look, Store
 from .reach import Include, Reach
 
@@ -68,5 +69,11 @@ class AccountVerbs:
     def events(
         self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
     ) -> list[Event]:
-        """Return what happened, oldest first: events with an id greater than `after`, at most `limit`."""
+        """Return what happened, oldest first: events with an id greater than `after`, at most `limit` (1 to 1,000).
+
+        For looking at. Ids are given before a transaction is committed, so whoever goes by the last id that they saw
+        may miss an event of one that took longer.
+        """
+        if not 0 <= after < 2**63 or not 1 <= limit <= 1000:
+            raise InvalidInput("after is an event's id, and limit is 1 to 1,000.")
         return self._store.events.read(grant_id=grant_id, kind=kind, after=after, limit=limit)

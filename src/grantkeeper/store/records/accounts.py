@@ -25,6 +25,8 @@ _OF_KIND: Final = _ALL.where(_ACCOUNT.kind == bindparam("of_kind"))
 _ONE: Final = select(tables.account).where(_BY_KEY)
 _LOOKS: Final = select(tables.look).where(_LOOK.grant_id == bindparam("key")).order_by(_LOOK.kind)
 _SHARING: Final = select(_GRANT.sharing).where(_GRANT.id == bindparam("key"))
+_LOCKED: Final = _SHARING.where(_GRANT.ended == "").with_for_update()
+"""SQLite has no such lock and needs none: a transaction that writes is alone from its beginning."""
 _NEXT_LOOK: Final = update(tables.look).where(
     _LOOK.grant_id == bindparam("key"), _LOOK.kind == bindparam("of_kind"), _LOOK.version == bindparam("expected")
 )
@@ -71,36 +73,24 @@ class Accounts:
     def sharing(self, grant_id: str) -> Sharing | None:
         """Return what the grant shares; None when there is no such grant."""
         found = self._access.read(_SHARING, {"key": searchable(grant_id)})
-        if not found:
-            return None
-        if found[0].sharing is None:
-            return Sharing()
-        try:
-            read = msgspec.json.decode(found[0].sharing, type=_Sharing)
-        except _MALFORMED:
-            problem = SealBroken(f"What grant {printable(grant_id, 64)} shares cannot be read.")
-        else:
-            return Sharing(mode=read.mode, preselect=read.preselect)
-        raise problem
+        return _sharing(grant_id, found[0].sharing) if found else None
 
-    def save_look(
-        self, look: Look, changed: Sequence[Account], *, sharing: Sharing | None = None, event: Event | None = None
-    ) -> None:
+    def save_look(self, look: Look, changed: Sequence[Account], *, seen: Sharing, event: Event | None = None) -> None:
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
-        `look.version` must be one more than what is stored (compare-and-swap); raises Conflict if not. `sharing`, when
-        given, is what the grant shares from now on.
+        `look.version` must be one more than what is stored, the grant must not be revoked, and what it shares must be
+        `seen`, by which the accounts were marked (compare-and-swap); raises Conflict if not.
         """
         values, rows = _look_values(look), [_values(account) for account in changed]
         keys = [_key(account.grant_id, account.kind, account.id) for account in changed]
 
         def save(connection: Connection) -> int:
+            if _locked_sharing(connection, look.grant_id) != seen:
+                raise Conflict("What this grant shares was changed, or it was revoked.", advice="Read it again.")
             _count_look(connection, look, values)
             if rows:
                 connection.execute(delete(tables.account).where(_BY_KEY), keys)
                 connection.execute(insert(tables.account), rows)
-            if sharing is not None:
-                connection.execute(_SET_SHARING, {"key": look.grant_id, "sharing": sharing_text(sharing)})
             if event is not None:
                 events.write(connection, event)
             return 1
@@ -114,10 +104,13 @@ class Accounts:
     def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:
         """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`.
 
-        A look that is under way merges anew: it finds its kind's look counted on.
+        A look that is under way merges anew: it finds its kind's look counted on, or what the grant shares changed.
+        Raises Conflict when the grant was revoked.
         """
 
         def save(connection: Connection) -> int:
+            if _locked_sharing(connection, grant_id) is None:
+                raise Conflict("This grant was revoked.", advice="Read it again.")
             connection.execute(_COUNT_LOOKS, {"key": grant_id})
             connection.execute(update(tables.account).where(_OF_GRANT), {"key": grant_id, "shared": False})
             marked = [{**_key(grant_id, kind, account), "shared": True} for kind, account in sorted(shared)]
@@ -127,7 +120,8 @@ class Accounts:
             events.write(connection, event)
             return 1
 
-        self._access.written(save, None)
+        # A choice that was kept must not be made again over a later one.
+        self._access.written(save, lambda connection: events.is_written(connection, event))
 
     def forget(self, grant_id: str) -> None:
         """Delete the grant's accounts and looks."""
@@ -137,6 +131,25 @@ class Accounts:
             return connection.execute(delete(tables.account).where(_OF_GRANT), {"key": grant_id}).rowcount
 
         self._access.written(erase, None)
+
+
+def _locked_sharing(connection: Connection, grant_id: str) -> Sharing | None:
+    """Return what the grant shares, which nobody changes until this transaction ends; None when it is not alive."""
+    found = connection.execute(_LOCKED, {"key": searchable(grant_id)}).first()
+    return _sharing(grant_id, found.sharing) if found else None
+
+
+def _sharing(grant_id: str, written: str | None) -> Sharing:
+    """Return what a grant shares; raises SealBroken when it cannot be read: it is never taken for `all`."""
+    if written is None:
+        return Sharing()
+    try:
+        read = msgspec.json.decode(written, type=_Sharing)
+    except _MALFORMED:
+        problem = SealBroken(f"What grant {printable(grant_id, 64)} shares cannot be read.")
+    else:
+        return Sharing(mode=read.mode, preselect=read.preselect)
+    raise problem
 
 
 def _count_look(connection: Connection, look: Look, values: dict[str, Any]) -> None:

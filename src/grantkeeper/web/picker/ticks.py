@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from grantkeeper.accounts.drift import is_preselected, matches
+from grantkeeper.accounts.drift import matches, preselected
 from grantkeeper.web.picker.tree import Tree, by_kind, tree
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def first_ticks(accounts: Iterable[Account], picker: Picker, sharing: Sharing) -
     """Return what is ticked before anybody touched anything: what is shared; before that, what is preselected."""
     if sharing.mode != "open":
         return {each.key for each in accounts if each.shared and tickable(each)}
-    return {each.key for each in accounts if tickable(each) and is_preselected(each, picker.preselect)}
+    is_meant = preselected(picker.preselect)
+    return {each.key for each in accounts if tickable(each) and is_meant(each)}
 
 
 def posted_ticks(accounts: Iterable[Account], posted: Iterable[str]) -> set[Key]:
