@@ -13,7 +13,7 @@ from grantkeeper.cli.files.items import Found, Item, Unusable, is_like_a_secret,
 from grantkeeper.cli.files.yaml_files import ADWORDS_API, DEVELOPER_TOKEN, DFP, read_yaml
 from grantkeeper.errors import InvalidInput
 
-TOKEN = "1//0gCanaryCanaryCanary-of_the_REFRESH_token123"
+TOKEN = "1//0gCanary-of_the_REFRESH_token123"
 SECRET = "GOCSPX-example-canary-of-a-secret"
 CLIENT_ID = "1234567890-demo.apps.googleusercontent.com"
 FILE = Path("people.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from grantkeeper import (
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect
 from keeper.files.old import ADWORDS, DFP, old_token
-from keeper.people import IDA, SAM, refreshes
+from keeper.people import IDA, SAM, Two, refreshes
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def test_one_token_may_be_several_owners(keeper: Keeper, token: Secret) -> None:
 
     assert len({grant.id for grant in grants}) == 2
     assert [each.id for each in keeper.siblings(grants[0].id)] == [grants[1].id]
+
+
+def test_two_imports_at_once_make_one_grant(emulator: Emulator, tmp_path: Path) -> None:
+    """The database takes one row; who comes second returns it."""
+    with Two(emulator, tmp_path) as two:
+        token = old_token(emulator, two.clients[0], IDA)
+        two.hook.after("/token", lambda: two.two.adopt("acme", "google-ads", token))
+        done = two.one.adopt("acme", "google-ads", token)
+
+        assert done.known
+        assert [grant.id for grant in two.one.grants()] == [done.grant.id]
+        assert len(two.one.events(kind="grant.imported")) == 1
 
 
 def test_a_dead_token_is_refused_and_leaves_nothing(keeper: Keeper, emulator: Emulator, token: Secret) -> None:
