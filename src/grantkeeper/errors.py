@@ -20,13 +20,25 @@ No message of any of them holds a token, a code, a state or a client secret.
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 # What a provider says is shown to people and written to logs: long enough for Google's longest sentence, short
 # enough that a hostile answer cannot fill a screen or a log (facts: RFC 6749 5.2 sets no limit).
 WORDS_LIMIT = 300
+
+_SECRETS: Final = re.compile(
+    r"bearer\s+[\w.~+/=-]{16,}"  # an Authorization header, RFC 6750 2.1
+    r"|ya29\.[\w.-]+|(?<!\w)1//[\w-]{8,}|(?<!\w)4/0[\w-]{16,}|GOCSPX-[\w-]+"  # Google's tokens, codes, secrets
+    r"|(?<!\w)eyJ[\w-]{8,}(?:\.[\w-]+)*"  # a JWT, RFC 7519
+    # Anything else of that length that has a digit: the longest of Google's codes are letters and underscores only,
+    # and its request ids are shorter. No slash, or addresses of documentation would go, too.
+    r"|(?<![\w+-])(?=[\w+-]*[0-9])[\w+-]{40,}",
+    re.ASCII | re.IGNORECASE,
+)
+"""What looks like a secret: hiding too much costs a word of a sentence, too little puts a token into logs (V-20)."""
 
 
 def printable(text: str, limit: int = WORDS_LIMIT) -> str:
@@ -41,12 +53,22 @@ def printable(text: str, limit: int = WORDS_LIMIT) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
+def without_secrets(text: str) -> str:
+    """Return `text` with `[hidden]` for whatever looks like a token, a code or a client secret.
+
+    A stranger's words go into messages, and a stranger that was sent a token may repeat it: a proxy that shows the
+    headers which it blocked, an API that quotes them (V-20). Only the first 4,800 characters are kept: whoever shows
+    more than WORDS_LIMIT of a stranger's words is doing something else.
+    """
+    return _SECRETS.sub("[hidden]", text[: WORDS_LIMIT * 16])
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderWords:
     """The provider's own words for an error (RFC 6749 4.1.2.1 and 5.2), cleaned and cut, never HTML.
 
-    `subtype` is Google's `error_subtype` (facts: `invalid_rapt`, `rapt_required`). `request_id` is an API's own name of
-    the request, which its support asks for.
+    What looks like a secret is hidden. `subtype` is Google's `error_subtype` (facts: `invalid_rapt`, `rapt_required`).
+    `request_id` is an API's own name of the request, which its support asks for.
     """
 
     error: str
@@ -58,7 +80,7 @@ class ProviderWords:
     def __post_init__(self) -> None:
         """Clean each member: whoever builds one cannot forget it."""
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, printable(getattr(self, field.name)))
+            object.__setattr__(self, field.name, printable(without_secrets(getattr(self, field.name))))
 
     def __str__(self) -> str:
         """Return `error: description`, or what there is of it."""
@@ -84,7 +106,7 @@ class GrantkeeperError(Exception):
 
     def __str__(self) -> str:
         """Return the message, the provider's words and the advice, in this order."""
-        said = f" The provider said: {self.provider}." if self.provider else ""
+        said = f" The provider said: {str(self.provider).rstrip('.')}." if self.provider else ""
         return f"{self.args[0]}{said}{' ' + self.advice if self.advice else ''}"
 
 

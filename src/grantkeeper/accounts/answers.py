@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from ..errors import ProviderUnavailable, printable
+from ..errors import ProviderUnavailable, printable, without_secrets
 from ..model import Response
 from .refusals import rest_refusal, title
 
@@ -35,7 +35,7 @@ def read(api: str, response: Response, decoder: msgspec.json.Decoder[_T]) -> _T:
 def unusable(api: str, why: str) -> ProviderUnavailable:
     """Make the error of an answer that does not hold what it should."""
     return ProviderUnavailable(
-        f"{title(api)} gave an answer that cannot be used: {printable(why, 160)}.",
+        f"{title(api)} gave an answer that cannot be used: {printable(without_secrets(why), 160)}.",
         advice="Ask again in a while; if it stays, update grantkeeper.",
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from ...errors import GrantkeeperError, ProviderWords
+from ...errors import GrantkeeperError, ProviderWords, without_secrets
 from ...model import Response
 from .meaning import Meaning
 from .raising import UNKNOWN, as_error
@@ -100,7 +100,7 @@ def rest_said(response: Response) -> Said:
         codes=tuple(dict.fromkeys(codes)),
         words=next((words for each in (*failures, error) if (words := _text(each.get("message")))), ""),
         request_id=next((found for each in details if (found := _text(each.get("requestId")))), "")
-        or response.headers.get("request-id", ""),
+        or _text(response.headers.get("request-id")),
         retry_after=max((each for each in waits if each), default=None),
     )
 
@@ -126,7 +126,8 @@ def _items(value: object) -> list[object]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Return a text without what looks like a secret: it goes into messages, and a Said into tracebacks."""
+    return without_secrets(value) if isinstance(value, str) else ""
 
 
 def _code(value: object) -> str:
