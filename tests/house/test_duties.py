@@ -1,6 +1,6 @@
 """SECURITY.md's table of duties is what the tests prove: every number that a test's docstring names, and where.
 
-Run as a program, this file brings the table up to date: `PYTHONPATH=tests python tests/docs/test_duties.py`.
+Run as a program, this file brings the table up to date: `PYTHONPATH=tests python tests/house/test_duties.py`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_the_table_has_every_duty_that_a_test_names_and_no_other() -> None:
 
 
 def test_the_table_says_where_each_duty_is_proven() -> None:
-    """By the files of the tests; `PYTHONPATH=tests python tests/docs/test_duties.py` brings it up to date."""
+    """By the files of the tests; `PYTHONPATH=tests python tests/house/test_duties.py` brings it up to date."""
     written = {row["number"]: row["tests"] for row in _ROW.finditer(PAGE.read_text())}
 
     assert {number: tests for number, tests in written.items() if tests != where_proven(number)} == {}
