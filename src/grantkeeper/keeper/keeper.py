@@ -286,7 +286,11 @@ class Keeper(AccountVerbs, FileVerbs):
         yield from (row.grant for row in self._pages(owner=owner, client=client, statuses=statuses))
 
     def siblings(self, grant_id: str) -> tuple[Grant, ...]:
-        """Return the other live grants that revoking this one at the provider would end too; raises NotFound."""
+        """Return the other live grants that revoking this one at the provider would end too; raises NotFound.
+
+        Those that it may end are among them: where one of the two was imported and its person is not known
+        (`Grant.identified`), nobody can tell whether they are the same person's.
+        """
         return tuple(row.grant for row in self._revoking.siblings(self.get(grant_id)))
 
     def client(self, name: str) -> OAuthClient:
@@ -343,7 +347,9 @@ class Keeper(AccountVerbs, FileVerbs):
         """End a grant: unusable here at once, its tokens erased, and revoked at the provider (RFC 7009).
 
         At Google a revocation ends all grants of that person in the whole Cloud project. While such siblings live, the
-        grant is ended here only (`at_provider="kept"`); `siblings="end"` ends them all, and says so in each.
+        grant is ended here only (`at_provider="kept"`); `siblings="end"` ends them all, and says so in each. One that
+        is a sibling only perhaps, as `siblings` explains, counts as well; on "end" it is left as it is, and its next
+        refresh tells whether it ended.
         Calling it again is harmless, and repeats a revocation that is `pending`.
         """
         return self._revoking.revoke(grant_id, siblings)

@@ -29,9 +29,11 @@ class Revoking:
         self._forget = forget
 
     def siblings(self, grant: Grant) -> list[GrantRow]:
-        """Return the other grants that live and that a revocation at the provider would end (O-51).
+        """Return the other grants that live and that a revocation at the provider would end, or may end (O-51).
 
         Google ends every grant of that person in the whole Cloud project, so every OAuth client of the project counts.
+        Grants whose person is not known count too: it may be the same one. When it is this one's person who is not
+        known, it may be anybody's.
         """
         client = self._clients.get(grant.client)
         if client is None:
@@ -43,11 +45,26 @@ class Revoking:
             if other.provider.issuer == client.provider.issuer
             and other.provider.revocation_group(other.client_id) == group
         )
+        if not grant.identified:
+            return self._living(grant, names, subject=None, unidentified=False)
+        same = self._living(grant, names, subject=grant.subject, unidentified=False)
+        return same + self._living(grant, names, subject=None, unidentified=True)
+
+    def _living(
+        self, grant: Grant, clients: tuple[str, ...], *, subject: str | None, unidentified: bool
+    ) -> list[GrantRow]:
+        """Return the other grants at these clients that have a refresh token: a person's, or nobody's known, or all."""
         found: list[GrantRow] = []
         after = ""
         while True:
             rows = self._store.grants(
-                clients=names, issuer=grant.issuer, subject=grant.subject, statuses=LIVE, after=after, limit=PAGE
+                clients=clients,
+                issuer=grant.issuer,
+                subject=subject,
+                unidentified=unidentified,
+                statuses=LIVE,
+                after=after,
+                limit=PAGE,
             )
             found += (row for row in rows if row.grant.id != grant.id and has_refresh_token(row))
             if len(rows) < PAGE:
@@ -55,7 +72,11 @@ class Revoking:
             after = rows[-1].grant.id
 
     def revoke(self, grant_id: str, siblings: Siblings) -> Revocation:
-        """End the grant here at once, then at the provider when nobody else lives from it there (O-50, O-51)."""
+        """End the grant here at once, then at the provider when nobody else lives from it there (O-50, O-51).
+
+        Where it is not known whether another grant is the same person's, the provider is told only on `end`; that
+        other grant is left as it is then, and its next refresh tells whether it ended.
+        """
         row = self._end_here(grant_id)
         others = self.siblings(row.grant)
         if others and siblings == "keep":
@@ -65,7 +86,8 @@ class Revoking:
             return Revocation(grant=row.grant, at_provider="pending", siblings=0)
         if client.provider.revocation_endpoint is None:
             return Revocation(grant=self._erased(row), at_provider="nothing_to_revoke", siblings=len(others))
-        token = next(filter(None, map(self._token, (row, *others))), None)
+        same = [other for other in others if other.grant.subject == row.grant.subject]
+        token = next(filter(None, map(self._token, (row, *same))), None)
         if token is None:
             said: Literal["unreadable", "nothing_to_revoke"] = "unreadable" if row.sealed else "nothing_to_revoke"
             return Revocation(grant=self._erased(row), at_provider=said, siblings=len(others))
@@ -73,7 +95,7 @@ class Revoking:
             # The token stays sealed, and unreadable through any verb, until the provider has heard of it.
             return Revocation(grant=row.grant, at_provider="pending", siblings=len(others))
         erased = self._erased(row)
-        for other in others:
+        for other in same:
             self._end_sibling(other)
         return Revocation(grant=erased, at_provider="revoked", siblings=len(others))
 

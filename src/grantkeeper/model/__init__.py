@@ -18,7 +18,7 @@ from .grant import (
     Revocation,
 )
 from .provider import Death, OAuthClient, Provider, Rotation
-from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed, Tokens
+from .rows import FlowRow, GrantRow, Imported, Installation, SealContext, Sealed, Tokens
 from .seams import ALL_SHARED, AccountSource, AccountStore, EventStore, Sealer, Store, TokenSource, Transport
 from .secret import Secret
 from .wire import Request, Response
@@ -42,6 +42,7 @@ __all__ = [
     "Grant",
     "GrantRow",
     "GrantStatus",
+    "Imported",
     "Installation",
     "Look",
     "OAuthClient",

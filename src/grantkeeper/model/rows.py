@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from .account import Picker
+from .event import Event
 from .grant import Grant
 from .secret import Secret
 
@@ -54,6 +55,19 @@ class GrantRow:
     sent_at: datetime | None = None
     sends: int = 0
     refused_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What is kept beside a grant of the refresh token that it was taken over with, and the event that tells of it.
+
+    `token` tells it from others and gives nothing away. `alone`: no other live grant may be made of it, because the
+    provider may replace it.
+    """
+
+    token: str
+    alone: bool
+    event: Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

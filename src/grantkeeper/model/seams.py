@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol, runtime_checkable
 from .account import Account, Look, Sharing
 from .event import Event
 from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
-from .rows import FlowRow, GrantRow, Installation, SealContext, Sealed
+from .rows import FlowRow, GrantRow, Imported, Installation, SealContext, Sealed
 from .secret import Secret
 from .wire import Request, Response
 
@@ -163,16 +163,22 @@ class Store(Protocol):
         clients: tuple[str, ...] | None = None,
         issuer: str | None = None,
         subject: str | None = None,
+        imported: str | None = None,
+        unidentified: bool = False,
         statuses: tuple[GrantStatus, ...] | None = None,
         after: str = "",
         limit: int = 100,
     ) -> list[GrantRow]:
-        """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
+        """Return rows that match all that is given, ordered by id, those with an id greater than `after`.
 
-    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, event: Event | None = None) -> None:
-        """Add a row, in one transaction with the event.
+        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
+        """
 
-        Raises Conflict when a grant of (owner, client, issuer, subject) exists that is not revoked.
+    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, imported: Imported | None = None) -> None:
+        """Add a row, in one transaction with what is kept of the token that it was taken over with.
+
+        Raises Conflict when a grant exists that is not revoked of (owner, client, issuer, subject), or of this token
+        where it may have only one.
         """
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
@@ -210,6 +216,20 @@ class Store(Protocol):
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
 
         "" is given by who has none: then nobody may hold it.
+        """
+
+    def take_over(
+        self,
+        row: GrantRow,
+        *,
+        expected_version: int,
+        sharing: Sharing | None = None,
+        imported: Imported | None = None,
+    ) -> None:
+        """As `save_tokens` whoever holds the lease, for tokens that did not come from those in the row.
+
+        In one transaction: `sharing`, when given, is what the grant shares from now on, and its accounts and looks,
+        which were another's, are deleted; `imported` is kept unless one is already. Raises as `insert_grant`, too.
         """
 
     def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:

@@ -10,11 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import InvalidInput, SealBroken, printable
-from ..model import FlowRow, Grant, GrantRow, GrantStatus, Picker, Reason, Sealed
+from ..model import FlowRow, Grant, GrantRow, GrantStatus, Imported, Picker, Reason, Sealed
 from . import tables
 
-# `ended` follows from the status, the lease's end is for the database to judge, the rest is for a worker.
-_BESIDE: Final = frozenset({"ended", "due_at", "used_at", "checked_at", "lease_until", "sharing"})
+# `ended` follows from the status, the lease's end is for the database to judge; the rest is for a worker, for the
+# accounts, for imports.
+_BESIDE: Final = frozenset(
+    {"ended", "due_at", "used_at", "checked_at", "lease_until", "sharing", "imported", "imported_once"}
+)
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
 
@@ -111,6 +114,13 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "refused_at": or_none(row.refused_at),
     }
     return checked(values)
+
+
+def imported_values(imported: Imported | None) -> dict[str, Any]:
+    """Return the columns that keep what a grant was taken over with."""
+    if imported is None:
+        return {"imported": None, "imported_once": None}
+    return checked({"imported": imported.token, "imported_once": imported.token if imported.alone else None})
 
 
 def without_lease(row: GrantRow) -> dict[str, Any]:

@@ -15,10 +15,8 @@ from sqlalchemy import (
     Executable,
     Row,
     String,
-    Table,
     Update,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -30,18 +28,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured, SealBroken
 from ..forks import in_child
-from ..model import ALL_SHARED, Event, FlowRow, GrantRow, GrantStatus, Installation, Sharing
+from ..model import ALL_SHARED, UNIDENTIFIED, FlowRow, GrantRow, GrantStatus, Imported, Installation, Sharing
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
 from .engine.kept import Kept
 from .engine.reader import Reader
 from .engine.updating import NotMadeError, Statement, Updater
-from .engine.writing import Landed, Work, Writer
+from .engine.writing import Landed, Work, Writer, both, holding
 from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
 from .records.access import Access
 from .records.accounts import Accounts, sharing_text
 from .records.events import Events, write
+from .records.imports import KEEPING_FIRST, as_given, gone_with
+from .records.leases import END_REFRESH, TOUCH_LEASE, begin_refresh
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
 """Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""
@@ -62,39 +62,8 @@ _SAVE_GRANT: Final = update(tables.grant).where(
 _SAVE_TOKENS: Final = _SAVE_GRANT.where(
     or_(bindparam("attempt", type_=String()).is_(None), func.coalesce(_GRANT.lease_owner, "") == bindparam("attempt"))
 )
-_END_REFRESH: Final = update(tables.grant).where(
-    _GRANT.id == bindparam("key"), _GRANT.lease_owner == bindparam("attempt")
-)
-_TOUCH_LEASE: Final = _END_REFRESH.values(lease_until=_GRANT.lease_until)
-
-
-def _begin_refresh(clock: ColumnElement[int]) -> Update:
-    """Return the one statement that decides who refreshes; `clock` is the database's time in microseconds."""
-    over = (_GRANT.lease_owner == bindparam("expired")) & (_GRANT.lease_until <= clock)
-    free = or_(_GRANT.lease_owner.is_(None), _GRANT.lease_owner.in_([bindparam("attempt"), bindparam("gone")]), over)
-    as_read = or_(_GRANT.sends == bindparam("expected_sends"), _GRANT.lease_owner == bindparam("attempt"))
-    return (
-        update(tables.grant)
-        .where(_GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version"), free, as_read)
-        .values(
-            lease_owner=bindparam("attempt"),
-            lease_until=clock + bindparam("lease", type_=BigInteger),
-            sent_at=func.coalesce(_GRANT.sent_at, bindparam("at", type_=BigInteger)),
-            sends=case((_GRANT.sends < tables.MOST_SENDS, _GRANT.sends + 1), else_=_GRANT.sends),
-        )
-    )
-
-
-def _holds(of: Table, values: dict[str, Any]) -> Landed:
-    """Return what tells whether the row of this key holds exactly these values."""
-
-    def landed(connection: Connection) -> bool:
-        key = next(iter(of.primary_key))
-        statement = select(*(of.c[name] for name in values)).where(key == values[key.name])
-        found = connection.execute(statement).first()
-        return found is not None and tuple(found) == tuple(values.values())
-
-    return landed
+_TAKE_OVER: Final = _SAVE_TOKENS.values(KEEPING_FIRST)
+_UNIDENTIFIED: Final = (_GRANT.subject >= UNIDENTIFIED) & (_GRANT.subject < UNIDENTIFIED[:-1] + ";")  # after a colon
 
 
 class SqlStore:
@@ -134,7 +103,7 @@ class SqlStore:
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._checked = False
         self._now = now
-        self._begin_refresh = _begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
+        self._begin_refresh = begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
         access = Access(read=self._read, written=self._written)
         self.accounts, self.events = Accounts(access), Events(access)
         self._inherited: list[object] = []
@@ -202,7 +171,7 @@ class SqlStore:
     def add_flow(self, flow: FlowRow) -> None:
         """Keep a new flow."""
         values = rows.flow_values(flow)
-        self._change(_INSERT_FLOW, values, _holds(tables.flow, values))
+        self._change(_INSERT_FLOW, values, holding(tables.flow, values))
 
     def flow(self, state_hash: str) -> FlowRow | None:
         """Return the flow with this hash of its state, or None."""
@@ -265,34 +234,44 @@ class SqlStore:
         clients: tuple[str, ...] | None = None,
         issuer: str | None = None,
         subject: str | None = None,
+        imported: str | None = None,
+        unidentified: bool = False,
         statuses: tuple[GrantStatus, ...] | None = None,
         after: str = "",
         limit: int = 100,
     ) -> list[GrantRow]:
-        """Return rows that match all that is given, ordered by id, those with an id greater than `after`."""
-        values = {"owner": owner, "client": client, "issuer": issuer, "subject": subject}
+        """Return rows that match all that is given, ordered by id, those with an id greater than `after`.
+
+        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
+        """
+        values = {"owner": owner, "client": client, "issuer": issuer, "subject": subject, "imported": imported}
         named = {name: rows.searchable(value) for name, value in values.items() if value is not None}
         wanted: list[ColumnElement[bool]] = [_GRANT.id > bindparam("after")]
         wanted += [_GRANT[name] == bindparam(name) for name in named]
         if clients is not None:
             wanted.append(_GRANT.client.in_([rows.searchable(name) for name in clients]))
+        if unidentified:
+            wanted.append(_UNIDENTIFIED)
         if statuses is not None:
             wanted.append(_GRANT.status.in_([str(status) for status in statuses]))
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.id).limit(limit)
         found = self._read(statement, {**named, "after": rows.searchable(after)})
         return [rows.grant_row(columns) for columns in found]
 
-    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, event: Event | None = None) -> None:
-        """Add a row, in one transaction with the event; raises Conflict when (owner, client, issuer, subject) exists."""
-        values = rows.grant_values(row) | {"sharing": sharing_text(sharing)}
+    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, imported: Imported | None = None) -> None:
+        """Add a row, in one transaction with what is kept of the token that it was taken over with.
+
+        Raises Conflict when one lives of (owner, client, issuer, subject), or of this token where only one may.
+        """
+        values = rows.grant_values(row) | {"sharing": sharing_text(sharing)} | rows.imported_values(imported)
 
         def insert(connection: Connection) -> int:
             inserted = connection.execute(_INSERT_GRANT, values).rowcount
-            if event is not None:
-                write(connection, event)
+            if imported is not None:
+                write(connection, imported.event)
             return inserted
 
-        self._written(insert, _holds(tables.grant, values))
+        self._written(insert, holding(tables.grant, values))
 
     def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
@@ -341,12 +320,12 @@ class SqlStore:
             "sends": min(sends, tables.MOST_SENDS),
         }
         key, after = rows.searchable(grant_id), {"lease_owner": None, "lease_until": None, **left}
-        landed = _holds(tables.grant, {"id": key, **after})
-        return self._update(_END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
+        landed = holding(tables.grant, {"id": key, **after})
+        return self._update(END_REFRESH, {"key": key, "attempt": attempt, **after}, landed) == 1
 
     def touch_lease(self, grant_id: str, *, lease: str) -> bool:
         """Write the row of this lease as it is, which shows that the database takes writes; False when it is gone."""
-        return self._change(_TOUCH_LEASE, {"key": rows.searchable(grant_id), "attempt": lease}) == 1
+        return self._change(TOUCH_LEASE, {"key": rows.searchable(grant_id), "attempt": lease}) == 1
 
     def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
@@ -354,6 +333,23 @@ class SqlStore:
         "" is given by who has none: then nobody may hold it.
         """
         self._save(_SAVE_TOKENS, row, expected_version, {"attempt": attempt, **rows.without_lease(row)})
+
+    def take_over(
+        self,
+        row: GrantRow,
+        *,
+        expected_version: int,
+        sharing: Sharing | None = None,
+        imported: Imported | None = None,
+    ) -> None:
+        """As `save_tokens` whoever holds the lease, for tokens that did not come from those in the row.
+
+        In one transaction: `sharing`, when given, is what the grant shares from now on, and its accounts and looks,
+        which were another's, are deleted; `imported` is kept unless one is already. Raises as `insert_grant`, too.
+        """
+        beside = {"attempt": None, **rows.without_lease(row), **as_given(imported)}
+        beside |= {} if sharing is None else {"sharing": sharing_text(sharing)}
+        self._save(_TAKE_OVER, row, expected_version, beside, gone_with(row.grant.id, sharing, imported))
 
     def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
         """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""
@@ -369,14 +365,23 @@ class SqlStore:
                 found.append(rows.grant_row(columns))
         return found
 
-    def _save(self, statement: Update, row: GrantRow, expected_version: int, beside: dict[str, Any]) -> None:
+    def _save(
+        self,
+        statement: Update,
+        row: GrantRow,
+        expected_version: int,
+        beside: dict[str, Any],
+        also: Callable[[Connection], None] | None = None,
+    ) -> None:
         if row.grant.version != expected_version + 1:
             raise InvalidInput("The version of a saved grant must be one more than the expected one.")
         values = rows.grant_values(row)
         guards = {"key": values["id"], "expected_version": expected_version}
         given = {name: value for name, value in values.items() if name != "id"}
         # Not looked at is what stands beside: the next refresh may have begun since.
-        saved = self._update(statement, {**guards, **given, **beside}, _holds(tables.grant, values))
+        new, landed = {**guards, **given, **beside}, holding(tables.grant, values)
+        work = None if also is None else both(statement, new, also)
+        saved = self._update(statement, new, landed) if work is None else self._written(work, landed)
         if saved != 1:
             raise Conflict("Somebody saved this grant first.", advice="Read it again.")
 

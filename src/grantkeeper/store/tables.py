@@ -75,10 +75,14 @@ grant: Final = Table(
     Column("sends", SmallInteger, nullable=False, server_default="0"),
     Column("refused_at", INSTANT),
     Column("sharing", LONG),  # NULL: all
+    Column("imported", exact(ID_LENGTH, ascii_only=True)),  # a hash of the refresh token that it was taken over with
+    Column("imported_once", exact(ID_LENGTH, ascii_only=True)),  # the same, where no other live grant may have it
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_due", "due_at"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
     Index(PREFIX + "grant_unresolved", "sent_at"),
+    Index(PREFIX + "grant_imported", "imported"),
+    Index(PREFIX + "grant_imported_once", "imported_once", "ended", unique=True),
 )
 
 flow: Final = Table(

@@ -137,14 +137,14 @@ def test_a_grant_of_the_same_person_that_comes_first_is_the_one(emulator: Emulat
         grant = two.two.adopt("acme", "google-ads", old_token(emulator, two.clients[0], IDA)).grant
         redirect = two.one.begin("acme", "google-ads")
         back = emulator.consent(redirect.url, IDA)
-        real = two.store.save_tokens
+        real = two.store.take_over
 
         def first(*args: object, **options: object) -> None:
-            two.store.save_tokens = real  # type: ignore[method-assign]
+            two.store.take_over = real  # type: ignore[method-assign]
             consent(two.two, emulator, "acme", IDA, other_account="add")
             real(*args, **options)  # type: ignore[arg-type]
 
-        two.store.save_tokens = first  # type: ignore[method-assign]
+        two.store.take_over = first  # type: ignore[method-assign]
         done = two.one.complete(redirect.flow, back)
 
         assert isinstance(done, Grant)

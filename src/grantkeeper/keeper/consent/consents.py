@@ -184,11 +184,28 @@ class Consents:
             self._withdraw_if_second(flow, consent, row)
         elif keeps:
             self._store.save_grant(row, expected_version=mine.grant.version)
-        else:
+        elif mine.grant.identified:
             self._store.save_tokens(row, expected_version=mine.grant.version, attempt=None)
+        else:
+            sharing = self._sharing_after(flow, mine.grant)
+            self._store.take_over(row, expected_version=mine.grant.version, sharing=sharing)
         if answer.access_token is not None and grant.usable:
             self._saved(grant, answer.access_token)
         return grant
+
+    def _sharing_after(self, flow: FlowRow, taken_over: Grant) -> Sharing:
+        """Return what a taken-over grant shares from its person's first consent on: they were never asked before.
+
+        Without a picker, what the import said goes on. What was chosen by hand is named by its ids: what this person
+        reaches is not known yet.
+        """
+        if flow.picker is not None:
+            return Sharing.of(flow.picker)
+        sharing = self._store.accounts.sharing(taken_over.id) or Sharing()
+        if sharing.mode != "chosen":
+            return sharing
+        known = self._store.accounts.of(taken_over.id)
+        return Sharing(mode="preselect", preselect=tuple(account.id for account in known if account.shared))
 
     def _withdraw_if_second(self, flow: FlowRow, consent: Consent, row: GrantRow) -> None:
         """Take a new grant back if another person's came first while both looked (O-27): two browsers at once."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...errors import AccountMismatch, Conflict, ConsentRequired, InvalidInput
+from ...errors import AccountMismatch, Conflict, ConsentRequired, InvalidInput, SealBroken
 from ...model import (
     UNIDENTIFIED,
     AccessToken,
@@ -17,6 +17,7 @@ from ...model import (
     Grant,
     GrantRow,
     GrantStatus,
+    Imported,
     OAuthClient,
     Picker,
     Reason,
@@ -36,7 +37,6 @@ from ..refresh.refreshing import CONFIRM_AFTER
 from ..refresh.refusals import unusable
 
 SAVE_ATTEMPTS: Final = 5
-PAGE: Final = 200
 LONGEST: Final = 4096
 """Characters of a refresh token: Google reserves 512 bytes [developers.google.com/identity/protocols/oauth2#size, read
 2026-11-22], others make theirs of whole JWTs."""
@@ -113,18 +113,22 @@ class Adopting:
         self, owner: str, client: str, refresh_token: Secret, *, email: str | None, picker: Picker | None
     ) -> Adoption:
         """Take a refresh token over, once."""
+        if picker is not None and not isinstance(picker, Picker):
+            raise InvalidInput("picker is a Picker, or None.")
         offer = self._offer(owner, client, refresh_token, Sharing.of(picker))
+        _check_email(offer.client, email)
         known = self._imported(offer)
-        if known is not None and known.grant.refreshed_at is not None:
+        if known is not None and not self._may_use(known, offer):
             return self._known(known, refresh_token)
         if offer.client.provider.rotation == "none":
-            return self._prove_and_keep(offer, email)
+            return self._prove_and_keep(offer, email, known)
         return self._keep_and_prove(offer, known)
 
     def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
-        """Return the live grant of this token, if it was taken over and proved."""
-        known = self._imported(self._offer(owner, client, refresh_token, Sharing()))
-        return known.grant if known is not None and known.grant.refreshed_at is not None else None
+        """Return the live grant of this token, if it was taken over and `adopt` would send nothing."""
+        offer = self._offer(owner, client, refresh_token, Sharing())
+        known = self._imported(offer)
+        return known.grant if known is not None and not self._may_use(known, offer) else None
 
     def _offer(self, owner: str, client: str, refresh_token: Secret, sharing: Sharing) -> _Offer:
         owner, oauth_client = checked_owner(owner), self._client(client)
@@ -141,26 +145,32 @@ class Adopting:
 
     def _imported(self, offer: _Offer) -> GrantRow | None:
         """Return the live grant that this token was taken over as, though its person may have consented since."""
-        for row in self._rows(offer):
-            if row.grant.subject == offer.subject:
-                return row
-            events = self._store.events.read(grant_id=row.grant.id, kind=GRANT_IMPORTED)
-            if any(event.data.get("token") == offer.fingerprint for event in events):
-                return row
-        return None
+        owner, client = offer.owner, offer.client.name
+        rows = self._store.grants(owner=owner, client=client, imported=offer.fingerprint, statuses=LIVE, limit=1)
+        return rows[0] if rows else None
 
-    def _rows(self, offer: _Offer) -> Iterator[GrantRow]:
-        owner, client, after, more = offer.owner, offer.client.name, "", True
-        while more:
-            rows = self._store.grants(owner=owner, client=client, statuses=LIVE, after=after, limit=PAGE)
-            yield from rows
-            more = len(rows) == PAGE
-            after = rows[-1].grant.id if rows else after
+    def _may_use(self, row: GrantRow, offer: _Offer) -> bool:
+        """Tell whether the grant that was made of this token could need it once more, which only its proof tells.
+
+        A dead one does: what ended it may be over. One that lacks scopes does when it has another token by now. Where
+        the provider replaces refresh tokens this one was used up, unless it was never proved.
+        """
+        if offer.client.provider.rotation != "none":
+            return row.grant.refreshed_at is None
+        if row.grant.status is not GrantStatus.CONSENT_REQUIRED:
+            return False
+        return not has_refresh_token(row) or not self._holds(row, offer.refresh_token)
+
+    def _holds(self, row: GrantRow, refresh_token: Secret) -> bool:
+        try:
+            return self._vault.open_tokens(row).refresh_token == refresh_token
+        except SealBroken:
+            return False
 
     def _known(self, row: GrantRow, refresh_token: Secret) -> Adoption:
         """Return the grant; raises ConsentRequired when it still has this token, which is known to be dead."""
         dead = row.grant.status is GrantStatus.CONSENT_REQUIRED and not has_refresh_token(row)
-        if dead and self._vault.open_tokens(row).refresh_token == refresh_token:
+        if dead and self._holds(row, refresh_token):
             raise unusable(row.grant)
         return Adoption(grant=row.grant, known=True)
 
@@ -191,17 +201,19 @@ class Adopting:
 
     # --- keeping ----------------------------------------------------------------------------------------------
 
-    def _prove_and_keep(self, offer: _Offer, email: str | None) -> Adoption:
+    def _prove_and_keep(self, offer: _Offer, email: str | None, known: GrantRow | None) -> Adoption:
         answer = self._proved(offer.client, offer.refresh_token)
         if isinstance(answer, TokenRefusal):
+            if known is not None:
+                return self._known(known, offer.refresh_token)
             raise _dead(offer.client, answer)
         who = self._identity(offer.client, answer)
         _refuse_other_person(who, email)
         for _ in range(SAVE_ATTEMPTS):
-            mine = self._mine(offer, who.subject if who else offer.subject)
-            if mine is not None and has_refresh_token(mine):
-                return Adoption(grant=mine.grant, known=True)
+            mine = (self._mine(offer, who.subject) if who else None) or self._imported(offer)
             grant = self._grant(offer, answer, who, mine.grant if mine else None)
+            if mine is not None and not _is_better(grant, mine):
+                return Adoption(grant=mine.grant, known=True)
             try:
                 return Adoption(grant=self._keep(offer, grant, answer, mine), known=False)
             except Conflict:  # somebody consented, or imported the same, meanwhile
@@ -219,7 +231,8 @@ class Adopting:
             try:
                 self._keep(offer, grant, None, None)
             except Conflict:  # another process takes the same one over: its row is the one
-                return Adoption(grant=_there(self._mine(offer, offer.subject)).grant, known=True)
+                self._refuse_used_elsewhere(offer)
+                return Adoption(grant=_there(self._imported(offer)).grant, known=True)
         else:
             grant = known.grant
         try:
@@ -251,7 +264,7 @@ class Adopting:
             client=offer.client.name,
             issuer=offer.client.provider.issuer,
             subject=who.subject if who else offer.subject,
-            email=who.email if who else "",
+            email=(who.email if who else "") or (old.email if old else ""),
             status=GrantStatus.CONSENT_REQUIRED if scopes.missing else GrantStatus.ACTIVE,
             reason=Reason.SCOPES_MISSING if scopes.missing else Reason.NONE,
             scopes=scopes.granted,
@@ -276,19 +289,19 @@ class Adopting:
             generation=generation,
             key=mine.sealed.key if mine and mine.sealed else None,
         )
-        row, event = GrantRow(grant=grant, generation=generation, sealed=sealed), _imported(offer, grant)
+        row, imported = GrantRow(grant=grant, generation=generation, sealed=sealed), _imported(offer, grant)
         if mine is None:
-            self._store.insert_grant(row, sharing=offer.sharing, event=event)
+            self._store.insert_grant(row, sharing=offer.sharing, imported=imported)
         else:
-            self._store.save_tokens(row, expected_version=mine.grant.version, attempt=None)
-            self._store.events.add(event)
+            self._store.take_over(row, expected_version=mine.grant.version, imported=imported)
         if access_token is not None and grant.usable:
             self._saved(grant, access_token)
         return grant
 
     def _refuse_used_elsewhere(self, offer: _Offer) -> None:
         provider = offer.client.provider
-        if self._store.grants(issuer=provider.issuer, subject=offer.subject, statuses=LIVE, limit=1):
+        rows = self._store.grants(issuer=provider.issuer, imported=offer.fingerprint, statuses=LIVE)
+        if any((row.grant.owner, row.grant.client) != (offer.owner, offer.client.name) for row in rows):
             raise InvalidInput(
                 f"This refresh token is another grant's already, and {provider.called} may replace it.",
                 advice="Two grants that share one would end each other: let the person consent for this owner.",
@@ -315,9 +328,9 @@ def _there(row: GrantRow | None) -> GrantRow:
     return row
 
 
-def _imported(offer: _Offer, grant: Grant) -> Event:
-    """Return the event; by the fingerprint in it the same token is known though its person consented since."""
-    return Event(
+def _imported(offer: _Offer, grant: Grant) -> Imported:
+    """Return what is kept; by the fingerprint the same token is known though its person consented since."""
+    event = Event(
         kind=GRANT_IMPORTED,
         at=grant.updated_at,
         grant_id=grant.id,
@@ -325,9 +338,31 @@ def _imported(offer: _Offer, grant: Grant) -> Event:
         client=grant.client,
         data={"token": offer.fingerprint, "identified": grant.identified, "missing": sorted(grant.missing)},
     )
+    return Imported(token=offer.fingerprint, alone=offer.client.provider.rotation != "none", event=event)
+
+
+def _is_better(offered: Grant, row: GrantRow) -> bool:
+    """Tell whether a grant gains by a token that was proved: it is the same person's, and it is dead or lacks more."""
+    if row.grant.identified and offered.subject != row.grant.subject:
+        return False
+    return not has_refresh_token(row) or offered.missing < row.grant.missing
+
+
+def _check_email(client: OAuthClient, email: str | None) -> None:
+    """Return when an e-mail address can be compared with what the provider says; raises InvalidInput."""
+    if email is not None and not isinstance(email, str):
+        raise InvalidInput("email is a text, or None.")
+    if email and client.provider.rotation != "none":
+        raise InvalidInput(
+            f"{client.provider.called} may replace a refresh token when it is used, so whose it is cannot be compared "
+            "with an e-mail address before it is kept.",
+            advice="Leave the e-mail address out: the next consent says whose the grant is.",
+        )
 
 
 def _check(refresh_token: Secret) -> None:
+    if not isinstance(refresh_token, Secret):
+        raise InvalidInput("A refresh token is a Secret: write Secret(text).")
     value = refresh_token.reveal()
     usable = 0 < len(value) <= LONGEST and value.isascii() and value.isprintable() and " " not in value
     del value

@@ -32,8 +32,9 @@ class HandingOut:
     def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
         """Write down that it leaves, then return the refresh token."""
         refuse_unless_allowed(self._export)
-        for name, value in (("form", form), ("who", who)):
-            if not 0 < len(value) <= _WORDS or not value.isprintable():
+        texts: tuple[tuple[str, object], ...] = (("form", form), ("who", who))
+        for name, value in texts:
+            if not isinstance(value, str) or not 0 < len(value) <= _WORDS or not value.isprintable():
                 raise InvalidInput(f"{name} is a text of 1 to {_WORDS} printable characters.")
         row = self._store.grant(grant_id)
         if row is None:

@@ -24,17 +24,20 @@ class FileVerbs:
     ) -> Adoption:
         """Take over a refresh token that you already have; it is proved by one refresh.
 
-        Adopting the same one again gives the same grant, and sends nothing. Whose it is, only a token says that was
-        given the scope openid; else the person is not known (`Grant.identified`) until they consent again, which keeps
-        the grant's id. An event `grant.imported` is written. When the consent was given is not known: it counts as
-        given now.
+        Adopting the same one again gives the same grant, and sends nothing unless that is dead or lacks scopes. A
+        person's grant that is dead, or lacks more than this token does, gets it. Whose it is, only a token says that
+        was given the scope openid; else the person is not known (`Grant.identified`) until they consent again, which
+        keeps the grant's id. An event `grant.imported` is written. When the consent was given is not known: it counts
+        as given now.
 
         Args:
             owner: your own id of the customer whose it is.
             client: name of the OAuthClient that it was given to.
             refresh_token: the token.
-            email: whose it is believed to be: another person's is refused where the provider says whose it is.
-            picker: which accounts are shared, see `begin`.
+            email: whose it is believed to be: another person's is refused where the provider says whose it is. Where it
+                replaces refresh tokens nobody knows that before the token is kept, and an e-mail address is refused.
+            picker: which accounts are shared, see `begin`. That of the consent by which its person becomes known takes
+                its place.
 
         Returns:
             The grant: active, or `consent_required` when required scopes are missing; and whether it was known.
@@ -47,7 +50,10 @@ class FileVerbs:
         return self._adopting.adopt(owner, client, refresh_token, email=email, picker=picker)
 
     def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
-        """Return the live grant that `adopt` made of this refresh token, None when there is none; sends nothing."""
+        """Return the live grant that `adopt` made of this refresh token; sends nothing.
+
+        None when there is none, and when `adopt` would prove the token again because the grant may need it.
+        """
         return self._adopting.taken_over(owner, client, refresh_token)
 
     def examine(self, client: str, refresh_token: Secret) -> Examination:

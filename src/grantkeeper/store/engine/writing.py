@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Table, Update, event, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
@@ -30,6 +30,30 @@ Work = Callable[[Connection], int]
 
 Landed = Callable[[Connection], bool]
 """Reads whether the change is in the database."""
+
+
+def holding(of: Table, values: Mapping[str, Any]) -> Landed:
+    """Return what tells whether the row of this key holds exactly these values."""
+
+    def landed(connection: Connection) -> bool:
+        key = next(iter(of.primary_key))
+        statement = select(*(of.c[name] for name in values)).where(key == values[key.name])
+        found = connection.execute(statement).first()
+        return found is not None and tuple(found) == tuple(values.values())
+
+    return landed
+
+
+def both(statement: Update, values: dict[str, Any], also: Callable[[Connection], None]) -> Work:
+    """Return the work of an UPDATE and, when it finds its row, of what goes with it."""
+
+    def work(connection: Connection) -> int:
+        changed = connection.execute(statement, values).rowcount
+        if changed:
+            also(connection)
+        return changed
+
+    return work
 
 
 class CommitUnknownError(Exception):

@@ -26,7 +26,7 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
         op.add_column(table, column)
 
 
-def create_index(name: str, table: str, columns: list[str]) -> None:
+def create_index(name: str, table: str, columns: list[str], *, unique: bool = False) -> None:
     """Create an index."""
     if name not in {each["name"] for each in sa.inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, columns)
+        op.create_index(name, table, columns, unique=unique)

@@ -125,12 +125,13 @@ class Accounts:
 
     def forget(self, grant_id: str) -> None:
         """Delete the grant's accounts and looks."""
+        self._access.written(lambda connection: erase(connection, grant_id), None)
 
-        def erase(connection: Connection) -> int:
-            connection.execute(delete(tables.look).where(_LOOK.grant_id == bindparam("key")), {"key": grant_id})
-            return connection.execute(delete(tables.account).where(_OF_GRANT), {"key": grant_id}).rowcount
 
-        self._access.written(erase, None)
+def erase(connection: Connection, grant_id: str) -> int:
+    """Delete a grant's accounts and looks in the transaction of what makes them void; returns how many accounts."""
+    connection.execute(delete(tables.look).where(_LOOK.grant_id == bindparam("key")), {"key": grant_id})
+    return connection.execute(delete(tables.account).where(_OF_GRANT), {"key": grant_id}).rowcount
 
 
 def _locked_sharing(connection: Connection, grant_id: str) -> Sharing | None:

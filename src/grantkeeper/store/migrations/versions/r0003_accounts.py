@@ -1,4 +1,4 @@
-"""Accounts, looks for them, events, and what is shared. Only adds: the code of 0002 goes on."""
+"""Accounts, looks for them, events, what is shared, what was imported. Only adds: the code of 0002 goes on."""
 
 import sqlalchemy as sa
 
@@ -14,6 +14,10 @@ depends_on = None
 def upgrade() -> None:
     """Create the tables, and add the columns that say how and what is shared."""
     add_column("grantkeeper_grant", sa.Column("sharing", LONG))
+    add_column("grantkeeper_grant", sa.Column("imported", exact(64, ascii_only=True)))
+    add_column("grantkeeper_grant", sa.Column("imported_once", exact(64, ascii_only=True)))
+    create_index("grantkeeper_grant_imported", "grantkeeper_grant", ["imported"])
+    create_index("grantkeeper_grant_imported_once", "grantkeeper_grant", ["imported_once", "ended"], unique=True)
     add_column("grantkeeper_flow", sa.Column("picker", LONG))
     _create_account()
     create_table(
