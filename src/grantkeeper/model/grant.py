@@ -135,11 +135,11 @@ class AccessToken:
 class Revocation:
     """What `revoke` did.
 
-    `siblings` counts the other grants that live there of the same person, or, where an import's person is not known, may
-    be (`Keeper.siblings`). `at_provider`: `revoked`; `kept` because there are siblings; `pending` because the provider
-    could not be told: unreachable, or its OAuth client is not configured here (call revoke again); `unreadable` because
-    the sealed token does not open, so only the person can end it there. In every case the grant is unusable here at
-    once.
+    `siblings` counts the other grants that live there of the same person, or, where an import's person is not known,
+    may be (`Keeper.siblings`). `at_provider`: `revoked`; `kept` because there are siblings; `pending` because the
+    provider could not be told: unreachable, or its OAuth client is not configured here (call revoke again);
+    `unreadable` because the sealed token does not open, so only the person can end it there. In every case the grant is
+    unusable here at once.
     """
 
     grant: Grant
