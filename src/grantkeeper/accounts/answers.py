@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,25 +11,35 @@ from ..errors import ProviderUnavailable, printable, without_secrets
 from ..model import Response
 from .refusals import rest_refusal, title
 
-_T = TypeVar("_T")
-
 _LONGEST_NAME: Final = 200
 """Of an account, for people. Google Ads allows 255 bytes, most others less."""
 
 
-def read(api: str, response: Response, decoder: msgspec.json.Decoder[_T]) -> _T:
+class Answer(msgspec.Struct, rename="camel"):
+    """What any answer may hold instead of what was asked for."""
+
+    error: Any = None
+
+
+_A = TypeVar("_A", bound=Answer)
+
+
+def read(api: str, response: Response, decoder: msgspec.json.Decoder[_A]) -> _A:
     """Return the body of a 2xx answer as what the decoder makes.
 
     Raises:
-        GrantkeeperError: the API refuses (`rest_refusal`).
+        GrantkeeperError: the API refuses (`rest_refusal`), be it in an answer of 2xx.
         ProviderUnavailable: the body is not what the API documents.
     """
     if not 200 <= response.status < 300:
         raise rest_refusal(api, response)
     try:
-        return decoder.decode(response.body)
+        answer = decoder.decode(response.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise unusable(api, str(error)) from None
+    if answer.error is not None:
+        raise rest_refusal(api, response)
+    return answer
 
 
 def unusable(api: str, why: str) -> ProviderUnavailable:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from ..errors import ProviderUnavailable, printable
 from ..model import FoundAccount, Request, Response
 from ..strictjson import read_object
-from .refusals import rest_refusal, title
+from .refusals import concerns_account, rest_refusal, title
 
 Row: TypeAlias = Mapping[str, object]
 _T = TypeVar("_T")
@@ -31,14 +31,15 @@ MOST_ROWS: Final = 100_000
 
 LONGEST_TOKEN: Final = 4096
 _LONGEST_NAME: Final = 300
-_NO_LIST: Final = frozenset({400, 403, 404})
+_AT_ONCE: Final = 16
+"""Requests in a batch, whose answers are in memory together: a driver sends eight side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """A list: each answer from `url` has a page of it as `member`, and `parameters` go with every request.
 
-    Of an `optional` one, a refusal of the list itself (400, 403, 404) means that it is empty.
+    Of an `optional` one, a refusal that lies in the account (`concerns_account`) means that it is empty.
     """
 
     url: str
@@ -53,6 +54,31 @@ class Listing:
         return Request(method="GET", url=url, headers={"accept": "application/json"}, largest=LARGEST)
 
 
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """A list that is being read: its rows so far, the token of its next page, and the tokens that were followed."""
+
+    listing: Listing
+    rows: list[Row] = field(default_factory=list)
+    token: str = ""
+    followed: set[str] = field(default_factory=set)
+
+    def take(self, api: str, answer: Response) -> bool:
+        """Take a page; return whether there is another."""
+        self.followed.add(self.token)
+        if self.listing.optional and not self.token and concerns_account(api, answer):
+            return False
+        page, self.token = _page(api, self.listing.member, answer)
+        self.rows += page
+        if not self.token:
+            return False
+        if self.token in self.followed:
+            raise unreadable(api, "its pages go round")
+        if len(self.followed) >= MOST_PAGES:
+            raise unreadable(api, f"it has more than {MOST_PAGES} pages")
+        return True
+
+
 def listed(api: str, *listings: Listing) -> Fetch[list[list[Row]]]:
     """Read lists to their ends, side by side; returns the rows of each.
 
@@ -60,24 +86,20 @@ def listed(api: str, *listings: Listing) -> Fetch[list[list[Row]]]:
         ProviderUnavailable: an answer is no page of a list, or a list has no end.
         GrantkeeperError: the API refused (`rest_refusal`).
     """
-    rows: list[list[Row]] = [[] for _ in listings]
-    ahead = dict.fromkeys(range(len(listings)), "")
-    for _ in range(MOST_PAGES):
-        if not ahead:
-            return rows
-        answers = yield tuple(listings[number].request(token) for number, token in ahead.items())
-        following: dict[int, str] = {}
-        for number, answer in zip(ahead, answers, strict=True):
-            page, token = _page(api, listings[number], answer)
-            rows[number] += page
-            if token:
-                following[number] = token
-        ahead = following
-        if sum(len(each) for each in rows) > MOST_ROWS:
-            raise unreadable(api, f"it has more than {MOST_ROWS}")
-    if ahead:
-        raise unreadable(api, f"it has more than {MOST_PAGES} pages")
-    return rows
+    readings = [_Reading(listing=each) for each in listings]
+    due = list(readings)
+    rows = 0
+    while due:
+        batch, due = due[:_AT_ONCE], due[_AT_ONCE:]
+        answers = yield tuple(each.listing.request(each.token) for each in batch)
+        for each, answer in zip(batch, answers, strict=True):
+            rows -= len(each.rows)
+            if each.take(api, answer):
+                due.append(each)
+            rows += len(each.rows)
+            if rows > MOST_ROWS:
+                raise unreadable(api, f"it has more than {MOST_ROWS}")
+    return [each.rows for each in readings]
 
 
 def unreadable(api: str, why: str) -> ProviderUnavailable:
@@ -129,16 +151,16 @@ def unique(found: Iterable[FoundAccount]) -> list[FoundAccount]:
     return list(first.values())
 
 
-def _page(api: str, listing: Listing, answer: Response) -> tuple[Sequence[Row], str]:
+def _page(api: str, member: str, answer: Response) -> tuple[Sequence[Row], str]:
     """Return a page's rows and the token of the next one, "" after the last."""
-    if listing.optional and answer.status in _NO_LIST:
-        return (), ""
     if not 200 <= answer.status < 300:
         raise rest_refusal(api, answer)
     page = read_object(answer.body)
     if page is None:
         raise unreadable(api, "the answer is not a JSON object")
+    if page.members.get("error") is not None:
+        raise rest_refusal(api, answer)
     following = page.members.get("nextPageToken") or ""
     if not isinstance(following, str) or len(following) > LONGEST_TOKEN:
         raise unreadable(api, "'nextPageToken' is not a token")
-    return sublist(api, page.members, listing.member), following
+    return sublist(api, page.members, member), following

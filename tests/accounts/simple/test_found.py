@@ -127,13 +127,13 @@ def test_a_merchant_account_reached_directly_and_from_above_is_one_with_both_way
     assert (done.by_id["11"].parents, done.by_id["11"].level) == (("10",), 0)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_merchant_account_whose_sub_accounts_are_refused_is_found(status: int) -> None:
+@pytest.mark.parametrize(("status", "code"), [(403, "PERMISSION_DENIED"), (404, "NOT_FOUND")])
+def test_a_merchant_account_whose_sub_accounts_are_refused_is_found(status: int, code: str) -> None:
     """Who may not manage sub-accounts reaches the account itself."""
 
     def answer(request: Request) -> Response:
         if "listSubaccounts" in request.url:
-            return status_error(status, "PERMISSION_DENIED")
+            return status_error(status, code)
         return ok({"accounts": [{"accountId": "10", "accountName": "Agency"}]})
 
     assert [each.id for each in walk(of("merchant_center"), answer).found] == ["10"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from accounts.driver import ok, status_error, walk
+from accounts.driver import Server, ok, status_error, walk
 from accounts.simple.assets import SCOPES, of
 from grantkeeper.accounts import paging
 from grantkeeper.errors import Misconfigured, ProviderUnavailable
@@ -84,27 +85,58 @@ def test_a_page_token_that_is_none_is_refused(api: str, token: Any) -> None:
 
 
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("tokens", [itertools.repeat("again"), map(str, itertools.count())], ids=["same", "ever new"])
-def test_a_list_without_an_end_is_given_up(api: str, tokens: Any) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "asked", "said"),
+    [
+        (itertools.repeat("again"), 2, "its pages go round"),
+        (itertools.cycle(["one", "two", "three"]), 4, "its pages go round"),
+        (map(str, itertools.count()), paging.MOST_PAGES, "more than 500 pages"),
+    ],
+    ids=["same", "in turn", "ever new"],
+)
+def test_a_list_without_an_end_is_given_up(api: str, tokens: Iterator[str], asked: int, said: str) -> None:
     """Half a list is no list: what was not read would count as lost."""
-    asked = 0
+    requests: list[Request] = []
 
-    def answer(_request: Request) -> Response:
-        nonlocal asked
-        asked += 1
+    def answer(request: Request) -> Response:
+        requests.append(request)
         return ok({"nextPageToken": next(tokens)})
 
-    with pytest.raises(ProviderUnavailable, match="more than 500 pages"):
+    with pytest.raises(ProviderUnavailable, match=said):
         walk(of(api), answer)
-    assert asked == paging.MOST_PAGES
+    assert len(requests) == asked
+
+
+def partners(below: Server) -> Server:
+    """Return a server of forty partners, whose advertisers another one answers for."""
+    rows = [{"partnerId": str(number)} for number in range(1, 41)]
+    return lambda request: below(request) if "advertisers" in request.url else ok({"partners": rows})
+
+
+def test_many_lists_are_read_sixteen_at_once() -> None:
+    """Answers of one batch are in memory together, each up to sixteen megabytes."""
+    done = walk(of("display_video"), partners(lambda _: ok({})))
+
+    assert [len(batch) for batch in done.batches] == [1, 16, 16, 8]
+
+
+def test_rows_are_counted_after_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after too much is not even unpacked."""
+    monkeypatch.setattr(paging, "MOST_ROWS", 50)
+    rows = [{"advertiserId": str(number)} for number in range(30)]
+    pages = itertools.chain([ok({"advertisers": rows})] * 2, itertools.repeat(ok(b"<html>")))
+
+    with pytest.raises(ProviderUnavailable, match="more than 50"):
+        walk(of("display_video"), partners(lambda _: next(pages)))
 
 
 def test_a_list_that_would_fill_the_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is on all rows of a look."""
     monkeypatch.setattr(paging, "MOST_ROWS", 3)
-    page = {"items": [{"id": f"UC{number}"} for number in range(2)], "nextPageToken": "more"}
+    items = [{"id": f"UC{number}"} for number in range(2)]
+    pages = iter([{"items": items, "nextPageToken": "2"}, {"items": items}])
     with pytest.raises(ProviderUnavailable, match="more than 3"):
-        answered("youtube", page)
+        walk(of("youtube"), lambda _: ok(next(pages)))
 
 
 @pytest.mark.parametrize("api", APIS)

@@ -21,6 +21,7 @@ from ...errors import AccessRefused
 from ...model import FoundAccount, Request, Response, Way
 from .. import answers, trees
 from ..discovery import Discovery, Steps
+from ..refusals import meaning
 from ..trees import Tree
 
 KIND: Final = "google_ads"
@@ -49,6 +50,7 @@ _MOST_ROWS: Final = 300_000
 _GONE: Final = frozenset({"CANCELED", "CLOSED"})
 """Statuses with which Google Ads refuses every call: CUSTOMER_NOT_ENABLED."""
 _NOT_ENABLED: Final = "AuthorizationError.CUSTOMER_NOT_ENABLED"
+_WHO_CALLS: Final = ("AuthenticationError.", "AuthorizationError.")
 _NO_ACCOUNTS: Final = "AuthenticationError.NOT_ADS_USER"
 _NONE_OF_GOOGLE_ADS: Final = frozenset(
     {"AuthorizationError.ACCESS_DENIED_FOR_ACCOUNT_TYPE", "AuthenticationError.CUSTOMER_NOT_FOUND"}
@@ -57,6 +59,7 @@ _NONE_OF_GOOGLE_ADS: Final = frozenset(
 
 _Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1_000_000_000, le=9_999_999_999)]
 """An int64, which JSON spells as a text; ten digits."""
+_Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\Acustomers/[1-9][0-9]{9}\Z")]
 
 
 class _Client(msgspec.Struct, rename="camel"):
@@ -76,17 +79,17 @@ class _Row(msgspec.Struct, rename="camel"):
     customer_client: _Client
 
 
-class _Page(msgspec.Struct, rename="camel"):
+class _Page(answers.Answer, rename="camel"):
     """A SearchGoogleAdsResponse."""
 
-    results: list[_Row] = []
+    results: list[_Row] = msgspec.field(default_factory=list)
     next_page_token: str = ""
 
 
-class _Listed(msgspec.Struct, rename="camel"):
+class _Listed(answers.Answer, rename="camel"):
     """A ListAccessibleCustomersResponse."""
 
-    resource_names: list[Annotated[str, msgspec.Meta(pattern=r"\Acustomers/[1-9][0-9]{9}\Z")]] = []
+    resource_names: list[_Name] = msgspec.field(default_factory=list)
 
 
 _LISTED: Final = msgspec.json.Decoder(_Listed)
@@ -128,7 +131,7 @@ class _Search:
         try:
             page = answers.read(KIND, response, _PAGE)
         except AccessRefused as error:
-            if self.token:
+            if self.token or not _is_of_account(error.code):
                 raise
             self.refused = error
             return False
@@ -219,6 +222,16 @@ def _described(searches: Sequence[_Search]) -> dict[str, _Client]:
 
 def _told_of(row: _Client) -> int:
     return sum(map(bool, (row.descriptive_name, row.status, row.currency_code, row.time_zone)))
+
+
+def _is_of_account(code: str) -> bool:
+    """Tell whether Google Ads itself names a reason that lies in the account that was asked.
+
+    What a proxy or a firewall answers names none, and what lies in the person is as true of every other account: to
+    take either for an answer would be to lose everything below.
+    """
+    found = meaning(KIND, code) if code.startswith(_WHO_CALLS) else None
+    return found is not None and found.who == "account"
 
 
 def _refused(searches: Iterable[_Search]) -> Iterator[FoundAccount]:

@@ -3,8 +3,8 @@
 Source: the discovery document merchantapi accounts_v1, revision 20261103, of google-api-python-client 2.202.0 (read
 2026-11-23): GET accounts/v1/accounts and accounts/v1/accounts/{id}:listSubaccounts, pages of at most 500, scope
 content. The second asks for relationship(providerId={id} AND service(type="ACCOUNT_AGGREGATION")): an account that is
-no advanced one has none. What it answers to somebody who may not manage sub-accounts is not documented; a refusal of it
-counts as none.
+no advanced one has none. What it answers to somebody who may not manage sub-accounts is not documented; a refusal by
+Google that lies in the account counts as none.
 """
 
 from __future__ import annotations

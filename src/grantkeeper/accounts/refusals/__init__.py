@@ -7,7 +7,7 @@ AuthenticationError, so the API belongs to the key.
 
 from .meaning import WHO, Meaning, Who
 from .raising import refused
-from .reading import Said, concerns_token, rest_refusal, rest_said
+from .reading import Said, concerns_account, concerns_token, rest_refusal, rest_said
 from .table import TABLE, TITLES, meaning, title
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Meaning",
     "Said",
     "Who",
+    "concerns_account",
     "concerns_token",
     "meaning",
     "refused",

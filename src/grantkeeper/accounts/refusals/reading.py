@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from ...errors import GrantkeeperError, ProviderWords, without_secrets
+from ...errors import AccessRefused, GrantkeeperError, ProviderWords, without_secrets
 from ...model import Response
+from .google import STATUSES
 from .meaning import Meaning
 from .raising import UNKNOWN, as_error
 from .table import meaning
@@ -39,15 +40,22 @@ _STATUS: Final[Mapping[int, str]] = {
 _LONGEST_CODE: Final = 120
 _SECONDS: Final = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s?")
 """A google.protobuf.Duration in JSON (`3.5s`), or a Retry-After header in seconds."""
+_QUOTAS: Final = "usageLimits"
+"""The domain of every quota's reason, known here or not, in the older form (developers.google.com/drive/api/guides/
+handle-errors, read 2026-11-24)."""
 _MOST: Final = 50
 """Details, and errors in one of them, that are looked at: Google sends a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What an answer says: its codes, the most telling first; the words; the request's id; how long to wait."""
+    """What an answer says: its codes, the most telling first; the words; the request's id; how long to wait.
+
+    `named` tells whether the body itself names a code as Google does, and no quota's: then no proxy wrote it.
+    """
 
     codes: tuple[str, ...]
+    named: bool = False
     words: str = ""
     request_id: str = ""
     retry_after: timedelta | None = None
@@ -56,11 +64,13 @@ class Said:
 def rest_refusal(
     api: str, response: Response, *, grant_id: str | None = None, account_id: str = ""
 ) -> GrantkeeperError:
-    """Return the error of ours that a REST answer is whose status is not 2xx; whatever its body holds.
+    """Return the error of ours that a REST answer is which refuses, whatever its body holds.
 
     A 5xx and a 429 are ProviderUnavailable, however they are worded. Otherwise the most telling code counts that the
-    table has. A 401 whose own code is not known is not taken for a token that another one could replace.
+    table has. A 401 whose own code is not known is not taken for a token that another one could replace. An error in an
+    answer of 2xx (R-30) counts as if it had come with the HTTP status that it names, or with 500 when it names none.
     """
+    response = _honest(response)
     said = rest_said(response)
     words = ProviderWords(error=said.codes[0], description=said.words, request_id=said.request_id)
     found = _meaning(api, response.status, said.codes) or UNKNOWN
@@ -76,6 +86,22 @@ def concerns_token(api: str, response: Response) -> bool:
         return False
     found = meaning(api, rest_said(response).codes[0])
     return found is None or found.who in ("grant", "wait")
+
+
+def concerns_account(api: str, response: Response) -> bool:
+    """Tell whether Google itself says that what was asked for is not there, or not for this person.
+
+    A 403 or 404 of a proxy, of a firewall or about a quota says nothing of the kind (R-30), and a 400 is our mistake.
+    """
+    refusal = rest_refusal(api, response) if response.status in (403, 404) and rest_said(response).named else None
+    return isinstance(refusal, AccessRefused) and refusal.who == "account"
+
+
+def _honest(response: Response) -> Response:
+    if not 200 <= response.status < 300:
+        return response
+    code = _error(response.body).get("code")
+    return replace(response, status=code if isinstance(code, int) and 400 <= code < 600 else 500)
 
 
 def _meaning(api: str, status: int, codes: tuple[str, ...]) -> Meaning | None:
@@ -98,6 +124,7 @@ def rest_said(response: Response) -> Said:
     waits = [*(_wait(each) for each in (*details, *failures)), _seconds(response.headers.get("retry-after"))]
     return Said(
         codes=tuple(dict.fromkeys(codes)),
+        named=_code(error.get("status")) in STATUSES and not any(each.get("domain") == _QUOTAS for each in legacy),
         words=next((words for each in (*failures, error) if (words := _text(each.get("message")))), ""),
         request_id=next((found for each in details if (found := _text(each.get("requestId")))), "")
         or _text(response.headers.get("request-id")),
