@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from xml.etree import ElementTree
 
@@ -190,6 +191,44 @@ def test_a_document_type_is_refused_however_it_is_hidden() -> None:
     for body in (bomb.encode(), bomb.encode("utf-16")):
         with pytest.raises(ProviderUnavailable):
             over_soap(Response(status=200, body=body))
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "<errors>" * 12_000 + "</errors>" * 12_000,
+        f"<detail><ApiExceptionFault>{'<errors>' * 12_000}{'</errors>' * 12_000}</ApiExceptionFault></detail>",
+        f"<detail><ApiExceptionFault>{'<errors><x/></errors>' * 40_000}</ApiExceptionFault></detail>",
+        "<detail><ApiExceptionFault>" * 12_000 + "</ApiExceptionFault></detail>" * 12_000,
+    ],
+    ids=["nested", "nested at its place", "many", "nested details"],
+)
+def test_a_fault_is_read_in_time_that_grows_with_its_length_only(detail: str) -> None:
+    """R-33: what was read again at every depth took half a minute for 200 kilobytes."""
+    answer = answered(f"<s:Fault>{detail}</s:Fault>", 500)
+
+    started = time.process_time()
+    with pytest.raises(ProviderUnavailable):
+        over_soap(answer)
+
+    assert time.process_time() - started < 2
+
+
+def test_of_a_faults_errors_the_first_fifty_are_looked_at() -> None:
+    """One that stands deeper than Ad Manager puts it, or has its words deeper, is none."""
+    named = "<errors><errorString>AuthenticationError.NETWORK_NOT_FOUND</errorString></errors>"
+    deep = named.replace("<errors>", "<errors><x>").replace("</errors>", "</x></errors>")
+
+    def code(errors: str) -> str:
+        fault = f"<s:Fault><detail><ApiExceptionFault>{errors}</ApiExceptionFault></detail></s:Fault>"
+        with pytest.raises(GrantkeeperError) as caught:
+            over_soap(answered(fault, 500))
+        return caught.value.provider.error if caught.value.provider else ""
+
+    assert code("<errors/>" * 49 + named) == "AuthenticationError.NETWORK_NOT_FOUND"
+    assert code("<errors/>" * 50 + named) == "INTERNAL"
+    assert code(deep) == "INTERNAL"
+    assert code(f"<errors>{named}</errors>") == "INTERNAL"
 
 
 @pytest.mark.parametrize(

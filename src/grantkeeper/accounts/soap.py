@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice
 from typing import Final
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -28,6 +30,8 @@ _NAMED: Final = re.compile(r"[A-Za-z]{1,60}\.[A-Z0-9_]{1,100}")
 _LARGEST: Final = 1024 * 1024
 _MOST: Final = 10_000
 """Networks that one person may have; an administrator of a large publisher has a few dozen."""
+_MOST_ERRORS: Final = 50
+"""Errors of one fault that are looked at: Ad Manager sends one of a call without arguments."""
 
 
 def get_all_networks(base: str, application: str) -> Request:
@@ -59,13 +63,15 @@ def values(response: Response) -> list[dict[str, str]]:
         ProviderUnavailable: the answer is no SOAP answer.
     """
     envelope = _parsed(response)
-    if envelope is not None and (fault := _first(envelope, "Fault")) is not None:
+    fault = _first(envelope, "Body", "Fault")
+    if fault is not None:
         raise _refusal(envelope, fault, response)
     if not 200 <= response.status < 300:
         raise rest_refusal(_API, response)
-    if envelope is None or _first(envelope, "getAllNetworksResponse") is None:
+    answer = _first(envelope, "Body", "getAllNetworksResponse")
+    if answer is None:
         raise unusable(_API, "it is no answer to getAllNetworks")
-    found = [{_local(member): member.text or "" for member in each} for each in _all(envelope, "rval")]
+    found = [{_local(member): member.text or "" for member in each} for each in _children(answer, "rval")]
     if len(found) > _MOST:
         raise unusable(_API, f"it has {len(found)} networks")
     return found
@@ -83,13 +89,15 @@ def _parsed(response: Response) -> ElementTree.Element | None:
         return None
 
 
-def _refusal(envelope: ElementTree.Element, fault: ElementTree.Element, response: Response) -> GrantkeeperError:
+def _refusal(envelope: ElementTree.Element | None, fault: ElementTree.Element, response: Response) -> GrantkeeperError:
     """Return the error of ours that a fault is: its first ApiError, or its status when there is none."""
-    code = next((code for each in _all(fault, "errors") if (code := _code(each))), "")
+    errors = islice(_below(fault, "detail", "ApiExceptionFault", "errors"), _MOST_ERRORS)
+    code = next((code for each in errors if (code := _code(each))), "")
     said = _text(fault, "faultstring")
     if not code:
         return rest_refusal(_API, response) if response.status >= 300 else _unnamed(said)
-    return refused(_API, code, said=said, request_id=_text(envelope, "requestId"))
+    request_id = _text(envelope, "Header", "ResponseHeader", "requestId")
+    return refused(_API, code, said=said, request_id=request_id)
 
 
 def _unnamed(said: str) -> ProviderUnavailable:
@@ -109,14 +117,22 @@ def _local(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _all(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
-    return (each for each in element.iter() if _local(each) == name)
+def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+    return (each for each in element if _local(each) == name)
 
 
-def _first(element: ElementTree.Element, name: str) -> ElementTree.Element | None:
-    return next(_all(element, name), None)
+def _below(element: ElementTree.Element | None, *names: str) -> Iterator[ElementTree.Element]:
+    """Return the elements at a path, never deeper: each is looked at once, however an answer nests them."""
+    found = iter(()) if element is None else iter((element,))
+    for name in names:
+        found = chain.from_iterable(map(partial(_children, name=name), found))
+    return found
 
 
-def _text(element: ElementTree.Element, name: str) -> str:
-    found = _first(element, name)
+def _first(element: ElementTree.Element | None, *names: str) -> ElementTree.Element | None:
+    return next(_below(element, *names), None)
+
+
+def _text(element: ElementTree.Element | None, *names: str) -> str:
+    found = _first(element, *names)
     return "" if found is None else (found.text or "").strip()
