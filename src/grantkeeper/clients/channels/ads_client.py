@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from google.ads.googleads import client as library
-from google.ads.googleads import util
 from google.ads.googleads.client import GoogleAdsClient
 from google.ads.googleads.interceptors import ExceptionInterceptor, LoggingInterceptor, MetadataInterceptor
+from google.ads.googleads.util import convert_upper_case_to_snake_case
 
 from .pool import Channels
 
@@ -62,7 +62,7 @@ class GrantAdsClient(GoogleAdsClient):  # type: ignore[misc,unused-ignore]
 
 def _service(name: str, version: str) -> Any:
     """Return the class of a service, None when the library has none of this name."""
-    module = f"google.ads.googleads.{version}.services.services.{util.convert_upper_case_to_snake_case(name)}"
+    module = f"google.ads.googleads.{version}.services.services.{convert_upper_case_to_snake_case(name)}"
     try:
         return getattr(import_module(module), f"{name}Client")
     except (AttributeError, ModuleNotFoundError):
