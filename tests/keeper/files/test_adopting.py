@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import grantkeeper
 from grantkeeper import (
     AccountMismatch,
     ConsentRequired,
@@ -222,6 +224,36 @@ def test_what_is_no_refresh_token_is_not_sent(keeper: Keeper, emulator: Emulator
         keeper.adopt("acme", "google-ads", Secret(value))
     assert not value or value not in str(caught.value)
     assert refreshes(emulator) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"refresh_token": "1//0-a-text"}, {"refresh_token": None}, {"email": 5}, {"picker": {"page": "show"}}]
+)
+def test_a_value_of_another_type_is_refused(
+    keeper: Keeper, emulator: Emulator, token: Secret, wrong: dict[str, Any]
+) -> None:
+    """Before anything is sent, and the message says what is meant."""
+    values: dict[str, Any] = {"owner": "acme", "client": "google-ads", "refresh_token": token}
+    with pytest.raises(InvalidInput) as caught:
+        keeper.adopt(**(values | wrong))
+    assert "a-text" not in str(caught.value)
+    assert refreshes(emulator) == 0
+    assert list(keeper.grants()) == []
+
+
+@pytest.mark.parametrize("wrong", [None, "1//0-a-text"])
+def test_an_examination_takes_a_secret_only(keeper: Keeper, emulator: Emulator, wrong: Any) -> None:
+    """A refresh token that is a plain text is printed sooner or later."""
+    with pytest.raises(InvalidInput, match="Secret"):
+        keeper.examine("google-ads", wrong)
+    assert refreshes(emulator) == 0
+
+
+def test_every_public_word_can_be_imported() -> None:
+    """Those of imports among them."""
+    names: dict[str, Any] = {}
+    exec("from grantkeeper import *", names)
+    assert {"Adoption", "Examination", *grantkeeper.__all__} <= names.keys()
 
 
 def test_an_unknown_client_is_not_found(keeper: Keeper, token: Secret) -> None:

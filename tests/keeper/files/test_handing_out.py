@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,16 @@ def test_what_leaves_is_the_grants_refresh_token_and_an_event_says_so(two: Two) 
         (event,) = keeper.events(kind="grant.exported")
         assert (event.grant_id, event.owner, event.at) == (grant.id, "acme", two.emulator.clock.now())
         assert event.data == {"form": "google-ads.yaml", "who": WHO}
+
+
+@pytest.mark.parametrize("wrong", [{"form": None}, {"who": 5}, {"form": ""}, {"who": "a\nb"}])
+def test_who_and_what_are_texts(two: Two, wrong: dict[str, Any]) -> None:
+    """V-44: an event that says nothing is none."""
+    with two:
+        grant = two.connect("acme", IDA)
+        with pytest.raises(InvalidInput):
+            allowed(two).hand_out(grant.id, **({"form": "google-ads.yaml", "who": WHO} | wrong))
+        assert two.one.events(kind="grant.exported") == []
 
 
 def test_nothing_leaves_when_it_cannot_be_written_down(two: Two) -> None:

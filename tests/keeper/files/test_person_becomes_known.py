@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from grantkeeper import AccountMismatch, Grant, GrantStatus, Keeper, Redirect, Secret
+from grantkeeper import AccountMismatch, Grant, GrantStatus, Keeper, Picker, Redirect, SealBroken, Secret, Sharing
 from grantkeeper.emulator import Emulator
+from grantkeeper.keeper.vault import Vault
 from grantkeeper.testing import Connect, consent
+from keeper.accounts.scene import ADS, SHOP, WINTER, ids, walk
 from keeper.files.old import ADWORDS, old_token
 from keeper.people import IDA, SAM, TOM, Two, asked
 
@@ -150,6 +154,69 @@ def test_a_grant_of_the_same_person_that_comes_first_is_the_one(emulator: Emulat
         assert isinstance(done, Grant)
         assert done.id != grant.id
         assert [each.identified for each in two.one.grants() if each.id == grant.id] == [False]
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["everything", "one"])
+def test_nothing_is_shared_before_the_person_chose_who_is_to_be_asked(
+    keeper: Keeper, emulator: Emulator, grant: Grant, chosen: bool
+) -> None:
+    """An import asks nobody; neither what it shared nor what was chosen for it is this person's word."""
+    assert set(ids(keeper.accounts(grant.id))) == {SHOP, WINTER}
+    if chosen:
+        keeper.share(grant.id, [(ADS, SHOP)])
+    emulator.clock.advance(timedelta(minutes=30))
+    taken, flow, ref = walk(keeper, emulator, SAM, picker=Picker())
+
+    assert (taken.id, taken.email) == (grant.id, SAM)
+    assert keeper.choice(flow, ref)[2] == Sharing(mode="open")
+    assert keeper.accounts(grant.id) == []
+    assert WINTER not in ids(keeper.accounts(grant.id, include="all"))
+
+
+def test_the_accounts_that_a_file_named_stay_shared_when_nobody_is_asked(
+    keeper: Keeper, emulator: Emulator, connect: Connect, token: Secret
+) -> None:
+    """As far as this person reaches them; what they reach beside is not shared."""
+    picker = Picker(page="skip", preselect=(SHOP, WINTER))
+    grant = keeper.adopt("globex", "google-ads", token, picker=picker).grant
+    assert set(ids(keeper.accounts(grant.id))) == {SHOP, WINTER}
+    emulator.clock.advance(timedelta(minutes=30))
+    assert connect("globex", SAM).id == grant.id
+
+    assert ids(keeper.accounts(grant.id)) == [SHOP]
+    assert len(keeper.accounts(grant.id, include="all")) > 1
+
+
+def test_what_was_chosen_for_an_import_stays_chosen_when_nobody_is_asked(
+    keeper: Keeper, emulator: Emulator, connect: Connect, grant: Grant
+) -> None:
+    """A consent without a picker never shares more."""
+    keeper.accounts(grant.id)
+    keeper.share(grant.id, [(ADS, SHOP)])
+    emulator.clock.advance(timedelta(minutes=30))
+    connect("acme", IDA)
+
+    assert ids(keeper.accounts(grant.id)) == [SHOP]
+    assert set(ids(keeper.accounts(grant.id, include="all"))) == {SHOP, WINTER}
+
+
+def test_the_tokens_of_a_taken_over_grant_open_in_their_place_only(emulator: Emulator, tmp_path: Path) -> None:
+    """V-02: sealed anew under the next generation, for the same owner, OAuth client and id."""
+    with Two(emulator, tmp_path) as two:
+        vault = Vault(two._ring, two.store.installation())
+        grant = two.one.adopt("acme", "google-ads", old_token(emulator, two.clients[0], IDA)).grant
+        before = two.store.grant(grant.id)
+        two.connect("acme", IDA)
+        after = two.store.grant(grant.id)
+        assert before is not None
+        assert after is not None
+
+        assert after.generation == before.generation + 1
+        assert vault.open_tokens(after).refresh_token != vault.open_tokens(before).refresh_token
+        elsewhere = replace(after, grant=replace(after.grant, owner="globex"))
+        for moved in (replace(after, generation=1), replace(after, sealed=before.sealed), elsewhere):
+            with pytest.raises(SealBroken):
+                vault.open_tokens(moved)
 
 
 def test_an_identity_provider_cannot_call_somebody_unidentified(emulator: Emulator, connect: Connect) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from grantkeeper import ConsentRequired, GrantStatus, InvalidInput, ProviderUnavailable, Reason, Secret
 from grantkeeper.emulator import Emulator
+from grantkeeper.model import GrantRow
 from keeper.files.old import ADWORDS, DFP, old_token
-from keeper.people import IDA, Two, refreshes
+from keeper.people import IDA, SAM, Two, refreshes
 
 
 @pytest.fixture
@@ -85,6 +87,48 @@ def test_one_token_cannot_be_two_owners(two: Two) -> None:
 
         with pytest.raises(InvalidInput, match="another grant's already"):
             two.two.adopt("globex", "google-ads", token)
+
+
+def test_of_two_owners_who_import_one_token_at_once_one_gets_it(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked and found nothing; what comes second is refused before the token is sent again."""
+    token, insert = old_token(two.emulator, two.clients[0], IDA), two.store.insert_grant
+    first = []
+
+    def overtaken(row: GrantRow, **rest: Any) -> None:
+        monkeypatch.setattr(two.store, "insert_grant", insert)
+        first.append(two.two.adopt("globex", "google-ads", token).grant)
+        insert(row, **rest)
+
+    with two:
+        monkeypatch.setattr(two.store, "insert_grant", overtaken)
+        with pytest.raises(InvalidInput, match="another grant's already"):
+            two.one.adopt("acme", "google-ads", token)
+
+        assert [grant.id for grant in two.one.grants()] == [first[0].id]
+        assert refreshes(two.emulator) == 1
+        assert two.one.refresh(first[0].id).value
+
+
+def test_one_token_stays_one_owners_after_its_person_consented(two: Two) -> None:
+    """To send a used one again can end what came of it."""
+    token = old_token(two.emulator, two.clients[0], IDA)
+    with two:
+        two.one.adopt("acme", "google-ads", token)
+        two.connect("acme", IDA)
+
+        with pytest.raises(InvalidInput, match="another grant's already"):
+            two.two.adopt("globex", "google-ads", token)
+
+
+def test_an_e_mail_address_that_cannot_be_compared_is_refused(two: Two) -> None:
+    """Nothing is sent: afterwards it would be too late."""
+    token = old_token(two.emulator, two.clients[0], SAM, ADWORDS, "openid", "email")
+    with two:
+        with pytest.raises(InvalidInput, match="e-mail address") as caught:
+            two.one.adopt("acme", "google-ads", token, email=IDA)
+
+        assert "Leave the e-mail address out" in caught.value.advice
+        assert (list(two.one.grants()), refreshes(two.emulator)) == ([], 0)
 
 
 def test_a_look_is_refused_because_it_would_use_the_token_up(two: Two) -> None:
