@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -120,6 +121,56 @@ def test_more_rows_than_anybody_has_end(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ProviderUnavailable, match="more than 1,000 rows"):
         walk(DISCOVERY, server)
     assert pages == 4
+
+
+def test_pages_of_the_same_rows_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page after the other of a few accounts never has too many of them."""
+    monkeypatch.setattr(google_ads, "_MOST_PAGES", 7)
+    pages = itertools.count(1)
+
+    with pytest.raises(ProviderUnavailable, match="no end"):
+        walk(
+            DISCOVERY,
+            lambda request: (
+                LISTING
+                if request.method == "GET"
+                else ok({"results": [row(ROOT, 0)], "nextPageToken": f"p{next(pages)}"})
+            ),
+        )
+    assert next(pages) == 8
+
+
+def test_accounts_are_counted_once_however_many_trees_they_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty people's worth of managers above the same accounts is an agency, and not an attack."""
+    monkeypatch.setattr(google_ads, "_MOST_ACCOUNTS", 1_000)
+    roots = [str(1_000_000_000 + each) for each in range(20)]
+
+    def looked_below(leaves: int) -> list[FoundAccount]:
+        rows = [row(str(2_000_000_000 + each)) for each in range(leaves)]
+
+        def server(request: Request) -> Response:
+            if request.method == "GET":
+                return ok({"resourceNames": [f"customers/{each}" for each in roots]})
+            return ok({"results": [row(request.headers["login-customer-id"], 0, manager=True), *rows]})
+
+        return walk(DISCOVERY, server).found
+
+    found = looked_below(980)
+    assert len(found) == 1_000
+    assert {len(each.ways) for each in found if each.id[0] == "2"} == {20}
+    with pytest.raises(ProviderUnavailable, match="more than 1,000 accounts"):
+        looked_below(981)
+
+
+def test_rows_are_counted_after_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after too much is not even unpacked."""
+    monkeypatch.setattr(google_ads, "_MOST_ROWS", 500)
+    roots = [f"customers/{1_000_000_000 + each}" for each in range(3)]
+    below = [row(str(2_000_000_000 + each)) for each in range(300)]
+    pages = iter([ok({"resourceNames": roots}), ok({"results": below}), ok({"results": below}), ok(b"<html>")])
+
+    with pytest.raises(ProviderUnavailable, match="more than 500 rows"):
+        walk(DISCOVERY, lambda _: next(pages))
 
 
 def test_a_refusal_between_two_pages_is_raised() -> None:

@@ -2,7 +2,7 @@
 
 Requests: one for the list, one for each account in it (its whole tree; one more for every further 10,000 rows), and one
 for each manager of which it does not follow what is right below it (`trees.unclear`): no manager that is alone on its
-level, and none on the lowest level. A tree of 5,000 accounts below 50 managers takes 1 + 1 + 50 in three rounds.
+level, and none on the lowest level. A tree of 5,000 accounts below 50 managers takes 1 + 1 + 50.
 
 Source: developers.google.com/google-ads/api/docs/oauth/access-model, .../account-management/get-account-hierarchy and
 .../rest/common/search, read 2026-11-22.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -41,11 +42,16 @@ _BELOW: Final = "SELECT customer_client.id, customer_client.level FROM customer_
 
 _LARGEST: Final = 16 * 1024 * 1024
 """Of a page: 10,000 rows of about 450 bytes are 4.5 MB."""
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 16
+"""Requests in a batch, whose answers are in memory together: a driver sends eight side by side."""
 _MOST_ROOTS: Final = 1_000
 """A person has direct access to 20 accounts at most, as the help pages say; managers have more below them."""
-_MOST_ROWS: Final = 300_000
+_MOST_ACCOUNTS: Final = 300_000
 """Of one look: a manager has 85,000 accounts at most (support.google.com/google-ads/answer/7456530)."""
+_MOST_ROWS: Final = 2_000_000
+"""Of one look; an account has one in each tree that it is in: 20 trees of 85,000 are 1.7 million."""
+_MOST_PAGES: Final = 100
+"""Of one search: 85,000 accounts are nine pages."""
 
 _GONE: Final = frozenset({"CANCELED", "CLOSED"})
 """Statuses with which Google Ads refuses every call: CUSTOMER_NOT_ENABLED."""
@@ -100,13 +106,39 @@ _Asking: TypeAlias = Generator[tuple[Request, ...], tuple[Response, ...], _R]
 
 
 @dataclass(slots=True, kw_only=True)
+class _Met:
+    """The accounts that searches have met, each as that row describes it which says most; how many rows there were."""
+
+    accounts: dict[str, _Client] = field(default_factory=dict)
+    rows: int = 0
+
+    def add(self, account: str, row: _Client) -> None:
+        """Note a row of an account."""
+        self.rows += 1
+        known = self.accounts.get(account)
+        if known is None or _told_of(row) > _told_of(known):
+            self.accounts[account] = row
+
+    def check(self) -> None:
+        """Raise ProviderUnavailable when it is more than anybody has."""
+        if len(self.accounts) > _MOST_ACCOUNTS:
+            raise answers.unusable(KIND, f"it has more than {_MOST_ACCOUNTS:,} accounts")
+        if self.rows > _MOST_ROWS:
+            raise answers.unusable(KIND, f"it has more than {_MOST_ROWS:,} rows")
+
+
+@dataclass(slots=True, kw_only=True)
 class _Search:
-    """A query on `customer` in the name of `root`, and what it has found; `refused` when it may not be asked."""
+    """A query on `customer` in the name of `root`, and what it has found; `refused` when it may not be asked.
+
+    `levels` are the accounts by id, each by its shortest way, and `managers` those of them that manage.
+    """
 
     customer: str
     root: str
     query: str
-    rows: list[_Client] = field(default_factory=list)
+    levels: dict[str, int] = field(default_factory=dict)
+    managers: set[str] = field(default_factory=set)
     token: str = ""
     seen: set[str] = field(default_factory=set)
     refused: AccessRefused | None = None
@@ -122,7 +154,7 @@ class _Search:
             largest=_LARGEST,
         )
 
-    def take(self, response: Response) -> bool:
+    def take(self, response: Response, met: _Met) -> bool:
         """Take a page; return whether there is another.
 
         Raises:
@@ -135,25 +167,41 @@ class _Search:
                 raise
             self.refused = error
             return False
-        self.rows.extend(each.customer_client for each in page.results)
+        for each in page.results:
+            self._add(each.customer_client, met)
+        met.check()
         self.token = page.next_page_token
-        if self.token and (self.token in self.seen or not page.results):
+        if self.token and (self.token in self.seen or not page.results or len(self.seen) + 1 >= _MOST_PAGES):
             raise answers.unusable(KIND, "its pages have no end")
         self.seen.add(self.token)
         return bool(self.token)
+
+    def _add(self, row: _Client, met: _Met) -> None:
+        account = intern(str(row.id))  # one text for the account in all trees
+        if (row.level == 0) != (account == self.customer):
+            raise answers.unusable(KIND, f"account {account} is on level {row.level} below {self.customer}")
+        self.levels[account] = min(self.levels.get(account, row.level), row.level)
+        if row.manager:
+            self.managers.add(account)
+        met.add(account, row)
 
 
 def _steps(api_url: str | None) -> Steps:
     base = f"{api_url or _HOST}/{VERSION}"
     (listed,) = yield (Request(method="GET", url=f"{base}/customers:listAccessibleCustomers"),)
     searches = [_Search(customer=root, root=root, query=_TREE) for root in _roots(listed)]
-    yield from _search(base, searches)
-    found = [_tree(each) for each in searches if each.refused is None]
-    described = _described(searches)
-    told = yield from _told(base, found, described)
+    met = _Met()
+    yield from _search(base, searches, met)
+    answered = [each for each in searches if each.refused is None]
+    for each in answered:
+        # A root without a row is one all the same: Google's own example expects that of test accounts.
+        each.levels.setdefault(each.root, 0)
+        met.accounts.setdefault(each.root, _Client(id=int(each.root), level=0))
+    found = [Tree(root=each.root, levels=each.levels, managers=frozenset(each.managers)) for each in answered]
+    told = yield from _told(base, found, met.accounts)
     above, ways = trees.parents(found, told), trees.ways(found)
-    accounts = [_account(each, above.get(_id(each), ()), ways[_id(each)]) for each in described.values()]
-    return accounts + [each for each in _refused(searches) if each.id not in described]
+    accounts = [_account(each, above.get(_id(each), ()), ways[_id(each)]) for each in met.accounts.values()]
+    return accounts + [each for each in _refused(searches) if each.id not in met.accounts]
 
 
 def _roots(response: Response) -> list[str]:
@@ -170,20 +218,13 @@ def _roots(response: Response) -> list[str]:
     return roots
 
 
-def _search(base: str, searches: Iterable[_Search]) -> _Asking[None]:
-    """Ask every search to its end, up to fifty requests at once."""
+def _search(base: str, searches: Iterable[_Search], met: _Met) -> _Asking[None]:
+    """Ask every search to its end, up to sixteen requests at once."""
     due = list(searches)
-    rows = 0
     while due:
         batch, due = due[:_AT_ONCE], due[_AT_ONCE:]
         responses = yield tuple(each.request(base) for each in batch)
-        for each, response in zip(batch, responses, strict=True):
-            before = len(each.rows)
-            if each.take(response):
-                due.append(each)
-            rows += len(each.rows) - before
-        if rows > _MOST_ROWS:
-            raise answers.unusable(KIND, f"it has more than {_MOST_ROWS:,} rows")
+        due += [each for each, response in zip(batch, responses, strict=True) if each.take(response, met)]
 
 
 def _told(base: str, found: Sequence[Tree], described: Mapping[str, _Client]) -> _Asking[dict[str, list[str]]]:
@@ -193,31 +234,9 @@ def _told(base: str, found: Sequence[Tree], described: Mapping[str, _Client]) ->
         for manager, root in trees.unclear(found).items()
         if described[manager].status not in _GONE
     ]
-    yield from _search(base, asked)
-    return {each.customer: [_id(row) for row in each.rows if row.level == 1] for each in asked if each.refused is None}
-
-
-def _tree(search: _Search) -> Tree:
-    """Return the tree that a root describes, each account by its shortest way."""
-    levels: dict[str, int] = {search.root: 0}
-    for row in search.rows:
-        if (row.level == 0) != (_id(row) == search.root):
-            raise answers.unusable(KIND, f"account {row.id} is on level {row.level} below {search.root}")
-        levels[_id(row)] = min(levels.get(_id(row), row.level), row.level)
-    managers = frozenset(_id(row) for row in search.rows if row.manager)
-    return Tree(root=search.root, levels=levels, managers=managers)
-
-
-def _described(searches: Sequence[_Search]) -> dict[str, _Client]:
-    """Return each account as that tree describes it which says most."""
-    # A root without a row is one all the same: Google's own example expects that of test accounts.
-    answered = [each.root for each in searches if each.refused is None]
-    found: dict[str, _Client] = {root: _Client(id=int(root), level=0) for root in answered}
-    for row in (row for each in searches for row in each.rows):
-        known = found.get(_id(row))
-        if known is None or _told_of(row) > _told_of(known):
-            found[_id(row)] = row
-    return found
+    yield from _search(base, asked, _Met())
+    answered = (each for each in asked if each.refused is None)
+    return {each.customer: [account for account, level in each.levels.items() if level == 1] for each in answered}
 
 
 def _told_of(row: _Client) -> int:
