@@ -47,11 +47,11 @@ def test_a_grant_that_lacks_scopes_takes_a_token_that_has_more(
     both: Keeper, emulator: Emulator, partial: Grant
 ) -> None:
     """Nobody has to be asked again."""
-    token = old_token(emulator, both.client("both"), LUCIA, "openid", "email", ADWORDS, DFP)
+    token = old_token(emulator, both.client("both"), LUCIA, "openid", "email", *both.client("both").scopes)
     done = both.adopt("acme", "both", token)
 
     assert (done.known, done.grant.id, done.grant.status) == (False, partial.id, GrantStatus.ACTIVE)
-    assert both.refresh(partial.id).scopes >= {ADWORDS, DFP}
+    assert both.refresh(partial.id).scopes > partial.scopes
 
 
 @pytest.mark.parametrize("scope", [ADWORDS, DFP])
