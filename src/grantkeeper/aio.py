@@ -200,9 +200,7 @@ class AsyncKeeper:
         picker: Picker | None = None,
     ) -> Adoption:
         """See `Keeper.adopt`."""
-        return await self._run(
-            self._calls, self.keeper.adopt, owner, client, refresh_token, email=email, picker=picker
-        )
+        return await self._run(self._calls, self.keeper.adopt, owner, client, refresh_token, email=email, picker=picker)
 
     async def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
         """See `Keeper.taken_over`."""

@@ -324,6 +324,8 @@ def _ca_file(file: Path, written: str) -> Path:
 
 def _export(file: Path, written: str) -> Literal["refused", "allowed"]:
     """Not to be had from the environment: who may read the grants must not be able to allow it with a variable."""
-    if written == "refused" or written == "allowed":
-        return written
+    if written == "refused":
+        return "refused"
+    if written == "allowed":
+        return "allowed"
     raise wrong(file, "export_refresh_tokens", "is neither refused nor allowed", 'The default is "refused".')

@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import google.ads.googleads.config as google_ads_config
 import pytest
 import yaml
-from google.ads.googleads import config as google_ads_config
 from googleads.ad_manager import AdManagerClient
 
 from cli.conftest import Home
