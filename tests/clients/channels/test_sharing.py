@@ -21,6 +21,7 @@ from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import ConsentRequired
 
+QUERY = "SELECT customer.id FROM customer"
 ADWORDS = "https://www.googleapis.com/auth/adwords"
 IDA, SAM = "ida@nordwind-outdoor.example", "sam@fjord-media.example"
 REACHED = {IDA: ["customers/2223334441", "customers/4445556663"], SAM: ["customers/1112223330"]}
@@ -114,6 +115,44 @@ def test_the_last_service_that_is_dropped_closes_its_connection(
     assert [key for key in channels._open if key[0] == serving.grpc_target]
 
     del service
+    gc.collect()
+    assert [key for key in channels._open if key[0] == serving.grpc_target] == []
+
+
+@pytest.mark.parametrize("use_proto_plus", [True, False])
+def test_an_answer_keeps_its_connection_when_nothing_else_does(
+    clock: Clock, emulator: Emulator, serving: Serving, use_proto_plus: bool
+) -> None:
+    """Client, service and stream in one expression: gRPC would end the stream as `Channel deallocated!`."""
+
+    def streamed() -> Any:
+        ads: Any = google_ads.client(
+            Person(clock, emulator, IDA), GRANT, endpoint=serving.grpc_target, use_proto_plus=use_proto_plus
+        )
+        return ads.get_service("GoogleAdsService").search_stream(customer_id="2223334441", query=QUERY)
+
+    for _ in range(5):
+        stream = streamed()
+        gc.collect()
+        assert [row.customer.id for batch in stream for row in batch.results] == [2223334441]
+
+
+def test_a_call_that_is_under_way_keeps_its_connection(clock: Clock, emulator: Emulator, serving: Serving) -> None:
+    """Of a call with one answer, too, whoever waits for it need not hold the service."""
+    ads = client(clock, emulator, serving, IDA)
+    held: list[Any] = []
+
+    class Holding(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+        def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+            held.append(continuation(details, request))
+            return held[0]
+
+    reached(ads.get_service("CustomerService", interceptors=[Holding()]))
+    gc.collect()
+    channels: Any = ads_client._CHANNELS
+    assert [key for key in channels._open if key[0] == serving.grpc_target]
+
+    held.clear()
     gc.collect()
     assert [key for key in channels._open if key[0] == serving.grpc_target] == []
 

@@ -32,7 +32,7 @@ _OWN_CONNECTION: Final = ("grpc.use_local_subchannel_pool", 1)
 class Channels:
     """The channels that are open now, by endpoint. Thread-safe; a forked child begins with none of its parent's.
 
-    Kept alive by those who use them: the last service that is dropped closes its channel.
+    Kept alive by those who use them: the last service or answer that is dropped closes its channel.
     """
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class Channels:
 
         `above` are interceptors, the outermost first; none of them sees the token.
         """
-        lent = _Lent(self._channel(target, options))
-        return grpc.intercept_channel(lent, *above, _Authorizing(credentials))
+        channel = self._channel(target, options)
+        return grpc.intercept_channel(_Lent(channel), *above, _Authorizing(credentials, channel))
 
     def _channel(self, target: str, options: Options) -> grpc.Channel:
         with self._lock:
@@ -110,17 +110,26 @@ class _Details(grpc.ClientCallDetails):  # type: ignore[misc]
 
 
 class _Authorizing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
-    """Gives each call the credentials of one grant; gRPC asks them for the token as it does in a channel of its own."""
+    """Gives each call the credentials of one grant; gRPC asks them for the token as it does in a channel of its own.
 
-    def __init__(self, credentials: Credentials) -> None:
+    A call keeps its channel: a stream is often all that is left of `client(...).get_service(...).search_stream(...)`,
+    and gRPC ends the calls of a channel that nobody holds.
+    """
+
+    def __init__(self, credentials: Credentials, channel: grpc.Channel) -> None:
+        self._channel = channel
         # The second argument is what google-auth refreshes with; a grant's credentials ask their source instead.
         self._credentials = grpc.metadata_call_credentials(AuthMetadataPlugin(credentials, None))  # type: ignore[no-untyped-call]
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return continuation(self._authorized(client_call_details), request)
+        return self._keeping(continuation(self._authorized(client_call_details), request))
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return continuation(self._authorized(client_call_details), request)
+        return self._keeping(continuation(self._authorized(client_call_details), request))
+
+    def _keeping(self, call: Any) -> Any:
+        call.grantkeeper_channel = self._channel
+        return call
 
     def _authorized(self, details: Any) -> _Details:
         return _Details(
