@@ -123,7 +123,10 @@ class BearerAuth:
             return response
         _ = response.content  # what is read to its end gives its connection back
         response.close()
-        again = response.connection.send(_put(response.request.copy(), another), **options)
+        # The session makes the request that follows a redirect from this one: the new token has to be on it. The copy
+        # is what was sent, for the history.
+        request, response.request = response.request, response.request.copy()
+        again = response.connection.send(_put(request, another), **options)
         again.history.append(response)
         return again
 

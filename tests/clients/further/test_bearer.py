@@ -285,6 +285,38 @@ def test_a_redirect_within_the_host_keeps_the_token_and_is_repeated_alone(
     ]
 
 
+def test_a_redirect_after_the_repetition_carries_the_new_token(
+    caller: Caller, scripted: BearerAuth, source: ScriptedSource, told: Told
+) -> None:
+    """The one that was just refused would be refused again, and reported twice."""
+    told.refuse()
+    told.redirect(f"{told.url}/there")
+
+    assert caller.call(f"{told.url}/here", scripted).status == 200
+    assert [(each.path, each.token) for each in told.calls] == [
+        ("/here", "token-1"),
+        ("/here", "token-2"),
+        ("/there", "token-2"),
+    ]
+    assert source.rejected == ["token-1"]
+
+
+def test_the_history_of_requests_has_what_was_sent(scripted: BearerAuth, told: Told) -> None:
+    """Whoever looks for the token of a refusal finds that of the refusal."""
+    told.refuse()
+    told.redirect(f"{told.url}/there")
+    answer = requests.get(told.url, auth=scripted, timeout=20)
+
+    (redirect,) = answer.history
+    (refusal,) = redirect.history
+    assert [each.status_code for each in (refusal, redirect, answer)] == [401, 302, 200]
+    assert [each.request.headers["Authorization"] for each in (refusal, redirect, answer)] == [
+        "Bearer token-1",
+        "Bearer token-2",
+        "Bearer token-2",
+    ]
+
+
 @pytest.mark.parametrize("url", ["http://api.example/", "http://10.0.0.1:8080/"])
 def test_a_token_is_not_sent_in_clear(caller: Caller, scripted: BearerAuth, url: str) -> None:
     """RFC 6750 5.3: TLS always; only this machine may be called without. Nothing is connected to."""
