@@ -82,11 +82,13 @@ class AccountStore(Protocol):
     def sharing(self, grant_id: str) -> Sharing | None:
         """Return what the grant shares; None when there is no such grant."""
 
-    def save_look(self, look: Look, changed: Sequence[Account], *, seen: Sharing, event: Event | None = None) -> None:
+    def save_look(
+        self, look: Look, changed: Sequence[Account], *, person: str, seen: Sharing, event: Event | None = None
+    ) -> None:
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
-        `look.version` must be one more than what is stored, the grant must not be revoked, and what it shares must be
-        `seen`, by which the accounts were marked (compare-and-swap); raises Conflict if not.
+        `look.version` must be one more than what is stored, the grant must not be revoked, its subject must be
+        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked; raises Conflict if not.
         """
 
     def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from grantkeeper import AccessRefused, Account, InvalidInput, Keeper, Sharing
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import Look, Store
 from grantkeeper.testing import Connect, oauth_client
-from keeper.accounts.scene import ADS, PLANTS, SHOP, WINTER, gain, ids, lose, walk
+from keeper.accounts.scene import ADS, MANAGER, PLANTS, SHOP, WINTER, gain, ids, lose, walk
 from keeper.people import IDA, SAM
 
 
@@ -184,3 +185,38 @@ def test_revoking_forgets_what_was_reached(connect: Connect, keeper: Keeper) -> 
     keeper.revoke(grant.id)
     assert keeper._store.accounts.of(grant.id) == []
     assert keeper._store.accounts.looks(grant.id) == []
+
+
+def test_a_lost_account_is_given_up_or_kept_by_the_same_list(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """Whoever leaves it ticked shares it again when it comes back; whoever unticks it does not."""
+    grant = connect("acme", IDA)
+    keeper.discover(grant.id)
+    for kept in (True, False):
+        keeper.share(grant.id, [(ADS, SHOP), (ADS, WINTER)])
+        lose(emulator, IDA, WINTER)
+        keeper.discover(grant.id)
+        keeper.share(grant.id, [(ADS, SHOP), (ADS, WINTER)] if kept else [(ADS, SHOP)])
+        gain(emulator, IDA, WINTER)
+        keeper.discover(grant.id)
+        assert (WINTER in ids(keeper.accounts(grant.id))) is kept
+    lose(emulator, IDA, WINTER)
+    keeper.discover(grant.id)
+    with pytest.raises(InvalidInput):
+        keeper.share(grant.id, [(ADS, WINTER)])
+
+
+def test_what_hung_below_an_account_that_was_closed_says_so(
+    connect: Connect, keeper: Keeper, emulator: Emulator
+) -> None:
+    """Nobody unlinked it: the manager above it has to be opened again."""
+    grant = connect("acme", SAM)
+    keeper.discover(grant.id)
+    closed = tuple(
+        replace(each, status="CANCELED") if each.id == MANAGER else each for each in emulator.world.ads_accounts
+    )
+    emulator.world = replace(emulator.world, ads_accounts=closed)
+    assert SHOP in ids(list(keeper.discover(grant.id).lost))
+    with pytest.raises(AccessRefused, match=f"reached through {MANAGER}, which is NOT_ENABLED"):
+        keeper.account(grant.id, kind=ADS, account_id=SHOP)

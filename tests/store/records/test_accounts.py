@@ -58,11 +58,11 @@ def test_what_a_look_found_comes_back_as_it_was(store: SqlStore) -> None:
     """Every member, in the order of kind and id; another grant's are not among them."""
     site = account(kind="search_console", id="https://müller.example/" + "x" * 400, currency="", ways=(), parents=())
     lost = account(id="1", lost_at=NOW + timedelta(days=1), test=True, manager=True, enabled=False)
-    store.accounts.save_look(look(), [USUAL, lost], seen=ALL)
+    store.accounts.save_look(look(), [USUAL, lost], person="g1", seen=ALL)
     store.accounts.save_look(
-        look(kind="search_console", looked_at=None, problem="Not enabled.", advice="Do."), [site], seen=ALL
+        look(kind="search_console", looked_at=None, problem="Not enabled.", advice="Do."), [site], person="g1", seen=ALL
     )
-    store.accounts.save_look(look(grant_id="g2"), [account(grant_id="g2")], seen=ALL)
+    store.accounts.save_look(look(grant_id="g2"), [account(grant_id="g2")], person="g2", seen=ALL)
     assert store.accounts.of("g1") == [lost, USUAL, site]
     assert store.accounts.of("g1", kind="search_console") == [site]
     assert store.accounts.get("g1", "google_ads", "2223334441") == USUAL
@@ -74,19 +74,19 @@ def test_what_a_look_found_comes_back_as_it_was(store: SqlStore) -> None:
 def test_a_second_look_replaces_what_it_changed_and_leaves_the_rest(store: SqlStore) -> None:
     """Rows that a look does not name stay; those that it names are replaced whole."""
     other = account(id="9998887776")
-    store.accounts.save_look(look(), [USUAL, other], seen=ALL)
+    store.accounts.save_look(look(), [USUAL, other], person="g1", seen=ALL)
     renamed = account(name="Nordwind")
-    store.accounts.save_look(look(2), [renamed], seen=ALL)
+    store.accounts.save_look(look(2), [renamed], person="g1", seen=ALL)
     assert store.accounts.of("g1") == [renamed, other]
 
 
 @pytest.mark.parametrize("version", [1, 2, 4])
 def test_a_look_that_was_overtaken_is_a_conflict(store: SqlStore, version: int) -> None:
     """Compare-and-swap: two workers that look at once do not undo each other."""
-    store.accounts.save_look(look(), [], seen=ALL)
-    store.accounts.save_look(look(2), [], seen=ALL)
+    store.accounts.save_look(look(), [], person="g1", seen=ALL)
+    store.accounts.save_look(look(2), [], person="g1", seen=ALL)
     with pytest.raises(Conflict):
-        store.accounts.save_look(look(version), [USUAL], seen=ALL, event=CHOSEN)
+        store.accounts.save_look(look(version), [USUAL], person="g1", seen=ALL, event=CHOSEN)
     assert store.accounts.of("g1") == []
     assert store.events.read() == []
 
@@ -99,7 +99,7 @@ def test_of_looks_at_once_one_is_saved(store: SqlStore) -> None:
     def save(number: int) -> None:
         start.wait(20)
         try:
-            store.accounts.save_look(look(), [account(id=str(number))], seen=ALL)
+            store.accounts.save_look(look(), [account(id=str(number))], person="g1", seen=ALL)
             outcomes.append("saved")
         except Conflict:
             outcomes.append("conflict")
@@ -116,7 +116,7 @@ def test_of_looks_at_once_one_is_saved(store: SqlStore) -> None:
 def test_sharing_marks_exactly_what_was_chosen(store: SqlStore) -> None:
     """In one transaction with its event; the grant's mode is `chosen` from then on."""
     first, second = account(id="1", shared=True), account(id="2")
-    store.accounts.save_look(look(), [first, second], seen=ALL)
+    store.accounts.save_look(look(), [first, second], person="g1", seen=ALL)
     store.accounts.share("g1", frozenset({("google_ads", "2")}), event=CHOSEN)
     assert [each.shared for each in store.accounts.of("g1")] == [False, True]
     assert store.accounts.sharing("g1") == Sharing(mode="chosen")
@@ -125,10 +125,10 @@ def test_sharing_marks_exactly_what_was_chosen(store: SqlStore) -> None:
 
 def test_a_choice_overtakes_a_look_that_is_under_way(store: SqlStore) -> None:
     """What the look read before, without the ticks, must not be written over them."""
-    store.accounts.save_look(look(), [USUAL], seen=ALL)
+    store.accounts.save_look(look(), [USUAL], person="g1", seen=ALL)
     store.accounts.share("g1", frozenset({USUAL.key}), event=CHOSEN)
     with pytest.raises(Conflict):
-        store.accounts.save_look(look(2), [account(name="Other")], seen=ALL)
+        store.accounts.save_look(look(2), [account(name="Other")], person="g1", seen=ALL)
     assert store.accounts.of("g1") == [account(shared=True)]
 
 
@@ -158,8 +158,8 @@ def test_grants_of_before_share_all(store: SqlStore) -> None:
 
 def test_forgetting_leaves_no_account_and_no_look(store: SqlStore) -> None:
     """O-54r: what a revoked grant reached is nobody's business any more; another grant's stays."""
-    store.accounts.save_look(look(), [USUAL], seen=ALL)
-    store.accounts.save_look(look(grant_id="g2"), [account(grant_id="g2")], seen=ALL)
+    store.accounts.save_look(look(), [USUAL], person="g1", seen=ALL)
+    store.accounts.save_look(look(grant_id="g2"), [account(grant_id="g2")], person="g2", seen=ALL)
     store.accounts.forget("g1")
     assert (store.accounts.of("g1"), store.accounts.looks("g1")) == ([], [])
     assert len(store.accounts.of("g2")) == 1
@@ -169,14 +169,14 @@ def test_forgetting_leaves_no_account_and_no_look(store: SqlStore) -> None:
 def test_what_no_row_can_hold_is_refused_whole(store: SqlStore, change: dict[str, str]) -> None:
     """Before anything is written; by themselves databases differ in what they cut off."""
     with pytest.raises(InvalidInput):
-        store.accounts.save_look(look(), [USUAL, account(**change)], seen=ALL)
+        store.accounts.save_look(look(), [USUAL, account(**change)], person="g1", seen=ALL)
     assert store.accounts.of("g1") == []
 
 
 @pytest.mark.parametrize("column", [{"ways": "no"}, {"parents": "{}"}, {"ways": '[["1"]]'}])
 def test_an_altered_account_is_said_and_not_guessed(store: SqlStore, column: dict[str, str]) -> None:
     """V-02: the message names the grant and repeats nothing of the row."""
-    store.accounts.save_look(look(), [USUAL], seen=ALL)
+    store.accounts.save_look(look(), [USUAL], person="g1", seen=ALL)
     with store._writing.begin() as connection:
         connection.execute(update(tables.account).values(**column))
     with pytest.raises(SealBroken, match="An account of grant g1 cannot be read"):
@@ -195,7 +195,7 @@ def test_an_altered_sharing_shares_nothing_by_accident(store: SqlStore, written:
 def test_a_large_tree_is_saved_at_once(store: SqlStore) -> None:
     """5,000 accounts are one transaction of a few statements."""
     many = [account(id=f"{number:010}") for number in range(5000)]
-    store.accounts.save_look(look(), many, seen=ALL)
+    store.accounts.save_look(look(), many, person="g1", seen=ALL)
     assert store.accounts.of("g1") == many
 
 
@@ -213,8 +213,8 @@ def test_a_look_that_was_merged_under_another_choice_is_a_conflict(store: SqlSto
     networks = look(kind="ad_manager")
     store.accounts.share("g1", frozenset(), event=CHOSEN)
     with pytest.raises(Conflict):
-        store.accounts.save_look(networks, [account(kind="ad_manager", shared=True)], seen=ALL)
-    store.accounts.save_look(networks, [account(kind="ad_manager")], seen=Sharing(mode="chosen"))
+        store.accounts.save_look(networks, [account(kind="ad_manager", shared=True)], person="g1", seen=ALL)
+    store.accounts.save_look(networks, [account(kind="ad_manager")], person="g1", seen=Sharing(mode="chosen"))
 
 
 def test_a_revoked_grant_gets_no_accounts_back(store: SqlStore) -> None:
@@ -222,7 +222,7 @@ def test_a_revoked_grant_gets_no_accounts_back(store: SqlStore) -> None:
     row = grant_row(id="g1", subject="g1")
     store.save_grant(saved(row, status=GrantStatus.REVOKED), expected_version=1)
     with pytest.raises(Conflict):
-        store.accounts.save_look(look(), [USUAL], seen=ALL)
+        store.accounts.save_look(look(), [USUAL], person="g1", seen=ALL)
     with pytest.raises(Conflict):
         store.accounts.share("g1", frozenset(), event=CHOSEN)
     assert (store.accounts.of("g1"), store.events.read()) == ([], [])
@@ -232,7 +232,7 @@ def test_a_choice_whose_commit_was_not_answered_is_not_made_twice(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-40: a later choice, made meanwhile, is not written over."""
-    store.accounts.save_look(look(), [USUAL, account(id="1")], seen=ALL)
+    store.accounts.save_look(look(), [USUAL, account(id="1")], person="g1", seen=ALL)
     later = dataclasses.replace(CHOSEN, at=NOW + timedelta(seconds=1))
     change = Writer.change
 
@@ -246,3 +246,10 @@ def test_a_choice_whose_commit_was_not_answered_is_not_made_twice(
     store.accounts.share("g1", frozenset({USUAL.key}), event=CHOSEN)
     assert [each.id for each in store.accounts.of("g1") if each.shared] == ["1"]
     assert len(store.events.read()) == 2
+
+
+def test_a_look_for_somebody_else_is_a_conflict(store: SqlStore) -> None:
+    """A grant whose person was not known became a person's meanwhile: what the look found may be another's."""
+    with pytest.raises(Conflict):
+        store.accounts.save_look(look(), [USUAL], person="unidentified:1", seen=ALL)
+    assert store.accounts.of("g1") == []

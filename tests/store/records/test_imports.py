@@ -30,7 +30,7 @@ def looked(store: SqlStore) -> None:
     look = Look(grant_id="g1", kind="google_ads", tried_at=NOW, looked_at=NOW, version=1)
     sharing = store.accounts.sharing("g1")
     assert sharing is not None
-    store.accounts.save_look(look, [SHOP], seen=sharing)
+    store.accounts.save_look(look, [SHOP], person="1001", seen=sharing)
 
 
 def ids(store: SqlStore, **wanted: Any) -> list[str]:

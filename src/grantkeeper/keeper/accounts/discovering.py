@@ -78,9 +78,9 @@ class Discovering:
             look = Look(grant_id=grant.id, kind=kind, tried_at=now, looked_at=now, version=_next(before))
             event = None if first else self._changed(grant, kind, drift, everything)
             try:
-                self._store.accounts.save_look(look, drift.changed, seen=seen, event=event)
+                self._store.accounts.save_look(look, drift.changed, person=grant.subject, seen=seen, event=event)
             except Conflict:
-                if self._is_over(grant.id):
+                if self._is_void(grant):
                     return Drift(changed=(), appeared=(), lost=())
                 continue
             return drift
@@ -106,17 +106,17 @@ class Discovering:
             version=_next(before),
         )
         try:
-            self._store.accounts.save_look(look, (), seen=self.sharing(grant.id))
+            self._store.accounts.save_look(look, (), person=grant.subject, seen=self.sharing(grant.id))
         except Conflict:
             return
 
     def _last_look(self, grant_id: str, kind: str) -> Look | None:
         return next((look for look in self._store.accounts.looks(grant_id) if look.kind == kind), None)
 
-    def _is_over(self, grant_id: str) -> bool:
-        """Tell whether the grant was revoked meanwhile: what it reached is nobody's business any more (O-54r)."""
-        row = self._store.grant(grant_id)
-        return row is None or row.grant.status is GrantStatus.REVOKED
+    def _is_void(self, grant: Grant) -> bool:
+        """Tell whether the grant was revoked meanwhile (O-54r), or became somebody else's: who it was is known now."""
+        row = self._store.grant(grant.id)
+        return row is None or row.grant.status is GrantStatus.REVOKED or row.grant.subject != grant.subject
 
 
 def event_of(kind: str, grant: Grant, data: Mapping[str, Any], *, at: datetime) -> Event:

@@ -66,7 +66,13 @@ class Reach:
                 f"Grant {grant_id} reaches no {noun(kind)} {printable(account_id, 80)}.",
                 advice="`grantkeeper accounts GRANT --look` looks again; keeper.accounts() lists what there is.",
             )
-        return _granted(found)
+        return _granted(found, self._above(found))
+
+    def _above(self, account: Account) -> Account | None:
+        """Return the account through which a lost one was reached, if it is another that calls cannot use now."""
+        root = account.ways[0].root if account.ways and account.lost_at is not None else account.id
+        found = self._store.accounts.get(account.grant_id, account.kind, root) if root != account.id else None
+        return None if found is None or found.enabled else found
 
     def looks(self, grant_id: str) -> list[Look]:
         """Return how the last looks went, one of each kind."""
@@ -92,7 +98,8 @@ class Reach:
         """Let exactly these accounts (kind, id) be shared from now on."""
         grant = self._living(grant_id)
         wanted = _wanted(accounts)
-        known = {each.key: each for each in self._store.accounts.of(grant_id) if each.lost_at is None}
+        # What is lost and was shared keeps its mark or loses it by the same list: it may come back.
+        known = {each.key: each for each in self._store.accounts.of(grant_id) if each.lost_at is None or each.shared}
         unknown = sorted(wanted - known.keys())
         if unknown:
             kind, account_id = unknown[0]
@@ -194,8 +201,8 @@ class Reach:
         )
 
 
-def _granted(account: Account) -> Account:
-    """Return the account when it is shared and there; raises AccessRefused."""
+def _granted(account: Account, above: Account | None) -> Account:
+    """Return the account when it is shared and there; raises AccessRefused, which names what is wrong `above` it."""
     called = f"{account.id} ({account.name})" if account.name else account.id
     if account.lost_at is not None:
         raise AccessRefused(
@@ -204,7 +211,9 @@ def _granted(account: Account) -> Account:
             code="lost",
             grant_id=account.grant_id,
             account_id=account.id,
-            advice="Somebody ended the person's access to it, or its link to their manager account, or closed this.",
+            advice=f"It was reached through {above.id}, which is {above.status}: that has to be mended first."
+            if above
+            else "Somebody ended the person's access to it, or its link to their manager account.",
         )
     if not account.shared:
         raise AccessRefused(

@@ -25,7 +25,7 @@ _OF_KIND: Final = _ALL.where(_ACCOUNT.kind == bindparam("of_kind"))
 _ONE: Final = select(tables.account).where(_BY_KEY)
 _LOOKS: Final = select(tables.look).where(_LOOK.grant_id == bindparam("key")).order_by(_LOOK.kind)
 _SHARING: Final = select(_GRANT.sharing).where(_GRANT.id == bindparam("key"))
-_LOCKED: Final = _SHARING.where(_GRANT.ended == "").with_for_update()
+_LOCKED: Final = _SHARING.add_columns(_GRANT.subject).where(_GRANT.ended == "").with_for_update()
 """SQLite has no such lock and needs none: a transaction that writes is alone from its beginning."""
 _NEXT_LOOK: Final = update(tables.look).where(
     _LOOK.grant_id == bindparam("key"), _LOOK.kind == bindparam("of_kind"), _LOOK.version == bindparam("expected")
@@ -75,18 +75,20 @@ class Accounts:
         found = self._access.read(_SHARING, {"key": searchable(grant_id)})
         return _sharing(grant_id, found[0].sharing) if found else None
 
-    def save_look(self, look: Look, changed: Sequence[Account], *, seen: Sharing, event: Event | None = None) -> None:
+    def save_look(
+        self, look: Look, changed: Sequence[Account], *, person: str, seen: Sharing, event: Event | None = None
+    ) -> None:
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
-        `look.version` must be one more than what is stored, the grant must not be revoked, and what it shares must be
-        `seen`, by which the accounts were marked (compare-and-swap); raises Conflict if not.
+        `look.version` must be one more than what is stored, the grant must not be revoked, its subject must be
+        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked; raises Conflict if not.
         """
         values, rows = _look_values(look), [_values(account) for account in changed]
         keys = [_key(account.grant_id, account.kind, account.id) for account in changed]
 
         def save(connection: Connection) -> int:
-            if _locked_sharing(connection, look.grant_id) != seen:
-                raise Conflict("What this grant shares was changed, or it was revoked.", advice="Read it again.")
+            if _locked(connection, look.grant_id) != (person, seen):
+                raise Conflict("What this grant is or shares was changed meanwhile.", advice="Read it again.")
             _count_look(connection, look, values)
             if rows:
                 connection.execute(delete(tables.account).where(_BY_KEY), keys)
@@ -109,7 +111,7 @@ class Accounts:
         """
 
         def save(connection: Connection) -> int:
-            if _locked_sharing(connection, grant_id) is None:
+            if _locked(connection, grant_id) is None:
                 raise Conflict("This grant was revoked.", advice="Read it again.")
             connection.execute(_COUNT_LOOKS, {"key": grant_id})
             connection.execute(update(tables.account).where(_OF_GRANT), {"key": grant_id, "shared": False})
@@ -134,10 +136,10 @@ def erase(connection: Connection, grant_id: str) -> int:
     return connection.execute(delete(tables.account).where(_OF_GRANT), {"key": grant_id}).rowcount
 
 
-def _locked_sharing(connection: Connection, grant_id: str) -> Sharing | None:
-    """Return what the grant shares, which nobody changes until this transaction ends; None when it is not alive."""
+def _locked(connection: Connection, grant_id: str) -> tuple[str, Sharing] | None:
+    """Return whose the grant is and what it shares, until this transaction ends; None when it is not alive."""
     found = connection.execute(_LOCKED, {"key": searchable(grant_id)}).first()
-    return _sharing(grant_id, found.sharing) if found else None
+    return (found.subject, _sharing(grant_id, found.sharing)) if found else None
 
 
 def _sharing(grant_id: str, written: str | None) -> Sharing:
