@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import string
 import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cli.conftest import PROGRAM, Home, Ran
 from cli.files.made import configured, connected, google_ads_yaml
@@ -22,6 +25,28 @@ from keeper.people import IDA, SAM, TOM
 
 LUCIA = "lucia@casa-verde.example"
 Old = Callable[..., str]
+
+canaries = st.builds(
+    "{}{}".format,
+    st.sampled_from(["1//0", "1//0", "GOCSPX-", "ya29."]),
+    st.text(string.ascii_letters + string.digits + "-_", min_size=26, max_size=120),
+)
+around = st.sampled_from(["", "acme", "acme ", "id=", "<", ">", "'", "|", ":", " x", "7", "https://x.example/"])
+delimiters = st.sampled_from([",", ";", "\t", " ", "|", ", ", ":"])
+COLUMNS = ("owner", "refresh_token", "client", "client_id", "email", "customer_id", "note")
+
+
+@st.composite
+def leaking_lists(draw: st.DrawFn) -> tuple[str, str]:
+    """A list with a token somewhere in a cell, and the token; its lines may have another delimiter than its header."""
+    canary = draw(canaries)
+    columns = ["owner", "refresh_token", *draw(st.lists(st.sampled_from(COLUMNS[2:]), unique=True, max_size=3))]
+    header, delimiter, quote = draw(delimiters), draw(delimiters), draw(st.sampled_from(["", "", '"', "'"]))
+    cells = draw(st.lists(st.sampled_from(["acme", "x", "", "google-ads"]), min_size=1, max_size=len(columns) + 1))
+    where = draw(st.integers(0, len(cells) - 1))
+    cells[where] = f"{draw(around)}{canary}{draw(around)}"
+    row = delimiter.join(f"{quote}{cell}{quote}" for cell in cells)
+    return f"{header.join(columns)}\n{row}\n", canary
 
 
 @pytest.fixture
@@ -167,6 +192,41 @@ def test_a_token_of_another_oauth_client_is_that_lines_matter(home: Home, emulat
     assert done.code == 3
     assert [line["result"] for line in lines(done)] == ["unusable", "imported"]
     assert "another OAuth client" in lines(done)[0]["reason"]
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=leaking_lists(), more=st.sampled_from([(), ("--json",)]))
+def test_a_token_is_never_shown_wherever_it_stands(home: Home, made: tuple[str, str], more: tuple[str, ...]) -> None:
+    """V-20: in a wrong cell, behind another cell, quoted, with any delimiter: not twelve characters of it are seen."""
+    text, canary = made
+    home.write("old.csv", text)
+    done = home.call("import", "old.csv", "--rate", "50", *more)
+    assert done.code in {3, 4}
+    shown = done.out + done.err
+    assert not [at for at in range(len(canary) - 11) if canary[at : at + 12] in shown]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " ", "|"])
+def test_a_line_with_another_delimiter_is_said_and_no_cell_of_it_shown(home: Home, old: Old, delimiter: str) -> None:
+    """V-20: what looks like its owner is the whole line."""
+    home.write("old.csv", f"owner,refresh_token\nnordwind{delimiter}{old(IDA)}\n")
+    done = home.call("import", "old.csv", "--json")
+    (line,) = lines(done)
+
+    assert (done.code, line["place"], line["owner"], line["result"]) == (3, "line 2", "", "unusable")
+    assert "not the header's delimiter" in line["reason"]
+    assert "nordwind" not in done.out + done.err
+
+
+def test_an_owner_that_looks_like_a_token_is_hidden(home: Home, old: Old) -> None:
+    """V-20: a long hexadecimal text may be somebody's id, and may be another provider's token: it is not shown."""
+    owner = "0123456789abcdef" * 4
+    home.write("old.csv", f"owner,refresh_token\n{owner},{old(IDA)}\n{owner}0,x\n")
+    done = home.call("import", "old.csv", "--json")
+
+    assert [line["result"] for line in lines(done)] == ["imported", "dead"]
+    assert [line["owner"] for line in lines(done)] == ["[hidden]", "[hidden]"]
+    assert owner[:12] not in done.out + done.err
 
 
 def test_an_outage_stops_it_and_says_what_is_left(home: Home, emulator: Emulator, old: Old) -> None:

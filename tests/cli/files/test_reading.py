@@ -188,6 +188,9 @@ def test_one_owner_for_a_list_without_owners() -> None:
         (f"acme,x,{TOKEN}", "looks like a secret in the column customer_id"),
         (f"acme,{TOKEN},12", "customer_id that is none"),
         (f"acme,{TOKEN},,{SECRET}", "more cells"),
+        (f"acme;{TOKEN};", "fewer cells"),
+        (f"acme,{TOKEN}", "fewer cells"),
+        (f"acme,x,12 {TOKEN}", "looks like a secret in the column customer_id"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_said_by_its_number(line: str, said: str) -> None:
@@ -228,7 +231,11 @@ def test_what_could_be_a_secret_is_not_shown() -> None:
     ] == []
     ids = ("acme", "123", "0c9d5b1e-91b0-4d2f-8f52-0d9f1b6c1a2b", "Nordwind Outdoor GmbH", CLIENT_ID, "a" * 64)
     assert [each for each in ids if is_like_a_secret(each)] == []
-    assert shown(TOKEN) == "…"
+    paths = ("org-4/department-of-sales", "customer1/nordwind-outdoor", "https://crm.example/customers/4/nordwind")
+    assert [each for each in paths if is_like_a_secret(each)] == []
+    assert [each for each in (TOKEN, f"acme;{TOKEN}", f"x{TOKEN}", f"{TOKEN}{CLIENT_ID}") if shown(each) != "…"] == []
+    long_id = f"123456789012-{'a1' * 16}.apps.googleusercontent.com"
+    assert shown(long_id) == long_id
 
 
 @pytest.mark.parametrize(

@@ -92,20 +92,32 @@ def _found(rows: Any, columns: list[str], owner: str) -> Iterator[Found]:
         place = f"line {rows.line_num}"
         if any(cell.strip() for cell in row):
             cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
-            yield _item_or_why_not(place, cells, owner, too_many=len(row) > len(columns))
+            uneven = _why_uneven(len(row) - len(columns))
+            # Nobody knows what stands in the column of owners then, so not even that is shown.
+            yield Unusable(place=place, owner=owner, **uneven) if uneven else _item_or_why_not(place, cells, owner)
 
 
-def _item_or_why_not(place: str, cells: dict[str, str], owner: str, *, too_many: bool) -> Found:
+def _why_uneven(more: int) -> dict[str, str]:
+    """Return why a line with `more` cells than the header cannot be used; nothing when it has as many."""
+    if more > 0:
+        return {"reason": "has more cells than the header", "advice": "Put cells with delimiters in quotation marks."}
+    if more < 0:
+        return {
+            "reason": "has fewer cells than the header: it is not the header's delimiter, or cells are left out",
+            "advice": "Separate each line as the header is; an empty cell keeps its delimiter.",
+        }
+    return {}
+
+
+def _item_or_why_not(place: str, cells: dict[str, str], owner: str) -> Found:
     owner = owner or cells.get("owner", "")
     try:
-        return _item(place, cells, owner, too_many=too_many)
+        return _item(place, cells, owner)
     except UnusableError as error:
         return Unusable(place=place, owner=shown(owner), reason=error.reason, advice=error.advice)
 
 
-def _item(place: str, cells: dict[str, str], owner: str, *, too_many: bool) -> Item:
-    if too_many:
-        raise UnusableError("has more cells than the header", "Put cells with delimiters in quotation marks.")
+def _item(place: str, cells: dict[str, str], owner: str) -> Item:
     misplaced = [name for name in COLUMNS if name not in _SECRETS and is_like_a_secret(cells.get(name, ""))]
     if misplaced:
         raise UnusableError(f"has what looks like a secret in the column {misplaced[0]}", "Are the columns right?")

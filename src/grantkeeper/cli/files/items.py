@@ -6,17 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from grantkeeper.errors import printable
+from grantkeeper.errors import printable, without_secrets
 from grantkeeper.model import Secret
 
 Api: TypeAlias = Literal["google_ads", "ad_manager", ""]
 
-_SECRET: Final = re.compile(
-    r"1//?[\w-]{10,}|ya29\.|GOCSPX-|4/[\w-]{10,}|-----BEGIN|(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])[\w\-/+=.~]{40,}"
-)
-"""How Google's refresh tokens, access tokens, client secrets, codes and keys begin; and anything long and random."""
+_SECRET: Final = re.compile(r"1//[\w-]{10,}|(?<![\w/])1/[\w-]{30,}|ya29\.|GOCSPX-|(?<![\w/])4/[01][\w-]{9,}|-----BEGIN")
+"""How Google's refresh tokens, of today and of old, access tokens, client secrets, codes and keys begin."""
 
-_CLIENT_ID: Final = ".apps.googleusercontent.com"
+_LONG: Final = re.compile(r"[\w\-/+=.~]{40,}")
+_RANDOM: Final = ("[0-9]", "[A-Z]", "[a-z]")
+"""What is long and has all of these is taken for a secret, too."""
+
+_CLIENT_ID: Final = re.compile(r"[0-9]+(-[0-9a-z]+)?\.apps\.googleusercontent\.com")
 
 TEMPLATE: Final = re.compile(r"INSERT_\w+_HERE")
 """What the official libraries' example files hold in place of values."""
@@ -65,14 +67,22 @@ Found: TypeAlias = Item | Unusable
 
 
 def is_like_a_secret(text: str) -> bool:
-    """Tell whether a text could be a token or a client secret that stands in the wrong place."""
-    text = text.strip()
-    return _SECRET.match(text) is not None and not text.endswith(_CLIENT_ID)
+    """Tell whether a token or a client secret could stand anywhere in a text, which is the wrong place for it.
+
+    In a line with another delimiter than the header's it stands behind the owner.
+    """
+    long = (found[0] for found in _LONG.finditer(text))
+    return bool(_SECRET.search(text)) or any(all(re.search(kind, each) for kind in _RANDOM) for each in long)
 
 
 def shown(text: str) -> str:
-    """Return a value of a file as it may be shown: not what could be a secret."""
-    return "…" if is_like_a_secret(text) else printable(text, 100)
+    """Return a value of a file as it may be shown: nothing of one that could hold a secret."""
+    return "…" if is_like_a_secret(text) else printable(cleaned(text), 100)
+
+
+def cleaned(text: str) -> str:
+    """Return a value of a file without what looks like a secret: the last net, below `is_like_a_secret` (V-20)."""
+    return text if _CLIENT_ID.fullmatch(text) else without_secrets(text)
 
 
 def refresh_token(text: str) -> Secret:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from grantkeeper.model import Secret
 
-from .items import Api, Found, Item, Unusable, UnusableError, shown
+from .items import Api, Found, Item, Unusable, UnusableError, cleaned, shown
 
 if TYPE_CHECKING:
     from grantkeeper.model import OAuthClient
@@ -61,7 +61,7 @@ def _task(item: Item, clients: Sequence[OAuthClient], named: str | None) -> Task
     try:
         client = _client(item, clients, named)
     except UnusableError as error:
-        return Unusable(place=item.place, owner=item.owner, reason=error.reason, advice=error.advice)
+        return Unusable(place=item.place, owner=cleaned(item.owner), reason=error.reason, advice=error.advice)
     if item.client_secret is not None and item.client_secret not in client.client_secrets:
         item = replace(item, notes=(*item.notes, OTHER_SECRET))
     return Task(item=item, client=client)

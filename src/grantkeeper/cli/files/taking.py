@@ -22,7 +22,7 @@ from grantkeeper.errors import (
 from grantkeeper.model import Picker
 from grantkeeper.renewal import advice
 
-from .items import Unusable
+from .items import Unusable, cleaned
 from .matching import Task
 
 if TYPE_CHECKING:
@@ -203,19 +203,20 @@ def _of_grant(task: Task, result: Result, grant: Grant, notes: tuple[str, ...]) 
     """Return the line of a grant that is there; one whose person has to consent says so."""
     reason = "" if grant.usable else grant.reason.value
     line = _told(task, result, reason=reason, advice=advice(grant.reason) if reason else "", notes=notes)
-    return replace(line, grant_id=grant.id, person=grant.person)
+    return replace(line, grant_id=grant.id, person=cleaned(grant.person))
 
 
 def _told(
     task: Task, result: Result, *, reason: str = "", advice: str = "", person: str = "", notes: tuple[str, ...] = ()
 ) -> Line:
+    """Return the line of a task. Some reasons name the e-mail address of the file, so they are cleaned as well."""
     return Line(
         place=task.item.place,
-        owner=task.item.owner,
+        owner=cleaned(task.item.owner),
         result=result,
         client=task.client.name,
-        person=person,
-        reason=reason,
+        person=cleaned(person),
+        reason=cleaned(reason),
         advice=advice,
         notes=(*task.item.notes, *notes),
     )
