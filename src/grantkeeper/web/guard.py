@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
@@ -173,7 +174,8 @@ async def read_form(request: Request, *, most: int = MAX_BODY, fields: int = 8) 
     if body.count(b"&") >= fields:
         raise too_large(413)
     try:
-        return parse_qsl(body.decode("ascii"), keep_blank_values=True)
+        # Thousands of fields take a moment: on a thread, so that nobody else waits for them.
+        return await run_in_threadpool(parse_qsl, body.decode("ascii"), keep_blank_values=True)
     except ValueError:
         raise stale_form() from None
 

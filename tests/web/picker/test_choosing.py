@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import pytest
 from starlette.applications import Starlette
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from grantkeeper.emulator import Emulator
 from grantkeeper.emulator.world.values import AdsAccess
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import Picker
+from grantkeeper.model import Account, Picker
 from web.picker.chooser import FORM, Chooser
 from web.picker.worlds import IDA
 from web.visitor import SITE, Visitor, heading
@@ -197,3 +198,20 @@ def test_opening_the_page_changes_nothing(chooser: Chooser, keeper: Keeper, app:
         assert chooser.visitor.send(method, f"{SITE}{sheet.action}", headers=FORM).status_code == 200
     assert keeper.events() == []
     assert shared(keeper) == set()
+
+
+def test_no_other_browser_waits_while_a_page_is_made(chooser: Chooser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks, tree and lines are worked out on a thread: thousands of them would hold up the event loop."""
+    sheet, seen = chooser.arrive(), set[threading.Thread]()
+
+    def noted(account: Account) -> tuple[str, str]:
+        seen.add(threading.current_thread())
+        return account.kind, account.id
+
+    monkeypatch.setattr(Account, "key", property(noted))
+    chooser.open(sheet.action)
+    for do in ("search", "tick google_ads", "untick google_ads 6000000002", "clear", "look"):
+        chooser.press(sheet, do, ticked=sheet.tickable, search="north")
+    chooser.save(sheet, [SHOP])
+    assert seen
+    assert threading.main_thread() not in seen

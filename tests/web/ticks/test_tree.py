@@ -38,7 +38,15 @@ def test_managers_that_are_said_to_be_below_each_other_make_no_ring() -> None:
     ring = [account(a, parents=(b, a), manager=True) for a, b in (("1", "2"), ("2", "3"), ("3", "1"))]
     made = tree(ring)
     assert {name for name, _ in made.walk()} == {"1", "2", "3"}
-    assert made.below("1") == {"2", "3"}
+    assert [made.below(each) for each in "123"] == [{"2", "3"}, {"1", "3"}, {"1", "2"}]
+
+
+def test_what_stands_below_a_ring_is_below_each_of_its_managers() -> None:
+    """Also where rings hang on each other: whoever ticks all below one means all of it."""
+    links = {"1": ("3", "6"), "2": ("1",), "3": ("2",), "4": ("3", "6"), "5": ("4",), "6": ("5",), "shop": ("5",)}
+    made = tree([account(each, parents=above, manager=each != "shop") for each, above in links.items()])
+    assert all(made.below(each) == set(links) - {each} for each in "123456")
+    assert {name for name, _ in made.walk()} == set(links)
 
 
 def test_what_cannot_be_used_comes_last() -> None:

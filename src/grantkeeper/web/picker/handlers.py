@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from grantkeeper.web.picker.ticks import after, first_ticks, found, listed, post
 from grantkeeper.web.who import client_of, names_of, owner_of, ref_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
@@ -54,10 +55,28 @@ class Reached:
 class Form:
     """What the browser sent."""
 
+    token: str
     posted: Sequence[str]
     search: str
     shown: str
     asked: Wish
+
+    def ticks(self, accounts: Sequence[Account]) -> set[Key]:
+        """Return what is ticked once the button is pressed."""
+        ticked = posted_ticks(accounts, self.posted)
+        if self.asked.verb not in ("tick", "untick"):
+            return ticked
+        trees = trees_of(accounts)
+        return after(ticked, self.asked, trees, found(trees, self.shown).hits)
+
+    def searched(self) -> str:
+        """Return what the page that comes next is searched for."""
+        match self.asked.verb:
+            case "clear":
+                return ""
+            case "save" | "tick" | "untick":
+                return self.shown
+        return self.search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +92,8 @@ class Picking:
             return self._on(request, "result")
         if request.method != "POST":
             reached = await self._reached(visit.grant)
-            ticked = first_ticks(reached.accounts, visit.picker, visit.sharing)
-            return await self._page(request, visit, reached, ticked)
+            ticks = partial(first_ticks, reached.accounts, visit.picker, visit.sharing)
+            return await self._page(request, visit, reached, ticks)
         try:
             form = await self._form(request, visit)
         except outcome.Stop as stop:
@@ -107,41 +126,30 @@ class Picking:
             accounts = []
         looks = await self.face.keeper.looks(grant.id)
         silent = tuple(words.title(each.kind) for each in looks if each.problem)
-        return Reached(accounts=listed(accounts), silent=silent)
+        return Reached(accounts=await run_in_threadpool(listed, accounts), silent=silent)
 
     async def _form(self, request: Request, visit: Visit) -> Form:
         """Read the form of this page, or stop (V-37)."""
         guard.check_same_site(request, guard.origin_of(visit.client.redirect_uri))
         most = guard.MAX_TICKS + _OTHER_FIELDS
         pairs = await guard.read_form(request, most=guard.MAX_PICKER_BODY, fields=most)
-        last = dict(pairs)
-        secret = guard.browser_secret(request, self.face)
-        guard.check_token(last.get("token", ""), secret, *_about(visit))
-        return Form(
-            posted=[value for name, value in pairs if name == "a"],
-            search=last.get("q", "")[:_LONGEST_SEARCH],
-            shown=last.get("shown", "")[:_LONGEST_SEARCH],
-            asked=wish(last.get("do", "")),
-        )
+        form = await run_in_threadpool(_form_of, pairs)
+        guard.check_token(form.token, guard.browser_secret(request, self.face), *_about(visit))
+        return form
 
     async def _take(self, request: Request, visit: Visit, form: Form) -> Response:
         """Do what the pressed button says."""
         if form.asked.verb == "look":
             await self._look(visit.grant)
         reached = await self._reached(visit.grant)
-        ticked = posted_ticks(reached.accounts, form.posted)
-        match form.asked.verb:
-            case "save" if len(ticked) >= visit.picker.at_least:
-                await self.face.keeper.share(visit.grant.id, sorted(ticked))
-                return self._on(request, "result")
-            case "save":
-                return await self._page(request, visit, reached, ticked, search=form.shown, lacking=True)
-            case "tick" | "untick":
-                trees = trees_of(reached.accounts)
-                ticked = after(ticked, form.asked, trees, found(trees, form.shown).hits)
-                return await self._page(request, visit, reached, ticked, search=form.shown)
-        search = "" if form.asked.verb == "clear" else form.search
-        return await self._page(request, visit, reached, ticked, search=search)
+        ticks = partial(form.ticks, reached.accounts)
+        if form.asked.verb != "save":
+            return await self._page(request, visit, reached, ticks, search=form.searched())
+        ticked = await run_in_threadpool(ticks)
+        if len(ticked) < visit.picker.at_least:
+            return await self._page(request, visit, reached, ticks, search=form.searched(), lacking=True)
+        await self.face.keeper.share(visit.grant.id, ticked)
+        return self._on(request, "result")
 
     async def _look(self, grant: Grant) -> None:
         """Ask the APIs again; what stands in the way is on the page afterwards."""
@@ -159,7 +167,7 @@ class Picking:
         request: Request,
         visit: Visit,
         reached: Reached,
-        ticked: set[Key],
+        ticks: Callable[[], set[Key]],
         *,
         search: str = "",
         lacking: bool = False,
@@ -179,12 +187,12 @@ class Picking:
             "again": f"{prefix(request)}/connect/{visit.client.name}",
         }
         # Thousands of lines take a moment: on a thread, so that nobody else waits for them.
-        return await run_in_threadpool(self._rendered, request, reached, ticked, search, values)
+        return await run_in_threadpool(self._rendered, request, reached, ticks, search, values)
 
     def _rendered(
-        self, request: Request, reached: Reached, ticked: set[Key], search: str, values: dict[str, Any]
+        self, request: Request, reached: Reached, ticks: Callable[[], set[Key]], search: str, values: dict[str, Any]
     ) -> Response:
-        lines = sheet(reached.accounts, ticked, search)
+        lines = sheet(reached.accounts, ticks(), search)
         template = "picker.html" if reached.accounts else "nothing.html"
         status = 422 if values["lacking"] else 200
         response = page(request, self.face, template, status=status, sheet=lines, **values)
@@ -203,3 +211,15 @@ class Picking:
 def _about(visit: Visit) -> tuple[str, ...]:
     """Return what the form's token is bound to, beside the browser."""
     return "accounts", visit.owner, visit.client.name, visit.ref
+
+
+def _form_of(pairs: Sequence[tuple[str, str]]) -> Form:
+    """Return what the fields say; of those that come more than once, beside the ticks, the last counts."""
+    last = dict(pairs)
+    return Form(
+        token=last.get("token", ""),
+        posted=[value for name, value in pairs if name == "a"],
+        search=last.get("q", "")[:_LONGEST_SEARCH],
+        shown=last.get("shown", "")[:_LONGEST_SEARCH],
+        asked=wish(last.get("do", "")),
+    )

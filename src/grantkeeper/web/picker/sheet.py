@@ -99,8 +99,9 @@ def _group(tree: Tree, ticked: set[Key], finds: Finds, search: str, room: int) -
     numbers = {name: number for number, (name, _) in enumerate(names)}
     unfolded = set(numbers) if search.strip() else _unfolded(tree, numbers)
     depths = [*(depth for _, depth in names[1:]), 0]
+    marks = _marks(tree, ticked, finds)
     lines = [
-        _line(tree, name, numbers, ticked, finds, unfolded=name in unfolded, step=after - depth)
+        _line(tree, name, numbers, ticked, marks, unfolded=name in unfolded, step=after - depth)
         for (name, depth), after in zip(names, depths, strict=False)
     ]
     free = [line for line in lines if line.tickable and line.account.key in finds.hits]
@@ -109,13 +110,27 @@ def _group(tree: Tree, ticked: set[Key], finds: Finds, search: str, room: int) -
     return Group(kind=kind, title=words.title(kind), lines=tuple(lines), tickable=len(free), ticked=ticks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marks:
+    """What was found, as masks of its tree: what can be ticked, and what is."""
+
+    free: int
+    ticked: int
+
+
+def _marks(tree: Tree, ticked: set[Key], finds: Finds) -> _Marks:
+    hits = {name: each for name, each in tree.accounts.items() if each.key in finds.hits}
+    return _Marks(
+        free=tree.mask({name for name, each in hits.items() if tickable(each)}),
+        ticked=tree.mask({name for name, each in hits.items() if each.key in ticked}),
+    )
+
+
 def _line(
-    tree: Tree, name: str, numbers: dict[str, int], ticked: set[Key], finds: Finds, *, unfolded: bool, step: int
+    tree: Tree, name: str, numbers: dict[str, int], ticked: set[Key], marks: _Marks, *, unfolded: bool, step: int
 ) -> Line:
     """Return the line of an account; `step` is how much deeper the next line stands, at the end of the group 0 deep."""
     account = tree.accounts[name]
-    below = [tree.accounts[each] for each in tree.below(name)] if name in tree.members else []
-    below = [each for each in below if each.key in finds.hits]
     also = tree.also(name) if len(account.parents) > 1 else []
     return Line(
         account=account,
@@ -127,8 +142,8 @@ def _line(
         tickable=tickable(account),
         holds=step > 0,
         unfolded=unfolded,
-        below=sum(tickable(each) for each in below),
-        ticked_below=sum(each.key in ticked for each in below),
+        below=tree.count_below(name, marks.free),
+        ticked_below=tree.count_below(name, marks.ticked),
         also=tuple(numbers[each] for each in also if each in numbers),
         also_names=tuple(words.called(tree.accounts[each]) for each in also),
         ends=max(0, -step),

@@ -76,8 +76,8 @@ def found(trees: Iterable[Tree], search: str) -> Finds:
     for each in trees:
         names = {name for name, account in each.accounts.items() if matches(account, needle)}
         if needle:
-            names = names.union(*(each.below(name) for name in names))
-        around = names.union(*(each.above(name) for name in names)) if needle else names
+            names |= each.below(*names)
+        around = names | each.above(names) if needle else names
         hits |= {each.accounts[name].key for name in names}
         shown |= {each.accounts[name].key for name in around}
     return Finds(hits=frozenset(hits), shown=frozenset(shown))
