@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from grantkeeper.errors import InvalidInput
 from grantkeeper.model import Account, AccountSource, Grant, TokenSource
 
 from . import google_auth
+from .bearer import HTTP_ALLOWED, carries_tokens
 from .extras import extra
 from .reached import GrantSource, Skipped, account_of, every_account, only_account, warn
 
@@ -300,18 +300,11 @@ def _headers(headers: Mapping[str, str] | None) -> dict[str, str] | None:
 def _api_endpoint(endpoint: str | None) -> str | None:
     if endpoint is None:
         return None
-    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-    safe = parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or ""))
-    if not safe or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+    url = endpoint if "://" in endpoint else f"https://{endpoint}"
+    parts = urlsplit(url) if carries_tokens(url) else None
+    if parts is None or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise InvalidInput(
             f"api_endpoint={endpoint!r:.80} cannot be called safely.",
-            advice="Allowed are 'host', 'host:port', an https URL without a path, and http on this machine only.",
+            advice=f"Allowed are 'host', 'host:port' and a URL without a path. {HTTP_ALLOWED}",
         )
     return endpoint.rstrip("/")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

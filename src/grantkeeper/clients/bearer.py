@@ -20,6 +20,7 @@ from importlib import import_module
 from ipaddress import ip_address
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from grantkeeper.errors import InvalidInput
 from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
@@ -27,6 +28,8 @@ from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 __all__ = ["AsyncTokenSource", "auth"]
 
 _R = TypeVar("_R")
+
+HTTP_ALLOWED: Final = "http is for this machine only, and not through a proxy: put its name into NO_PROXY."
 
 _SCHEME: Final = "Bearer "
 
@@ -46,7 +49,7 @@ def auth(source: TokenSource | AsyncTokenSource, grant_id: str, *, min_ttl: time
 
     Each request asks the source for a token. A 401 is reported to the source, and the request is sent once more if
     another token comes of it and its body is in memory; a body that is read from a file or a generator is sent once.
-    A token goes over TLS, or to this machine, and to no other host that a redirect leads to.
+    A token goes over TLS, or to this machine without a proxy, and to no other host that a redirect leads to.
 
     Safe to share between threads and tasks. What the source raises (ConsentRequired, ProviderUnavailable ...) reaches
     the caller unchanged; a URL that is not safe is InvalidInput.
@@ -168,7 +171,9 @@ def carries_tokens(url: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _on_this_machine(host)))
+    if parts.scheme == "http":
+        return _on_this_machine(host) and not _through_a_proxy(host)
+    return bool(host) and parts.scheme == "https"
 
 
 def _on_this_machine(host: str) -> bool:
@@ -178,12 +183,21 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def _through_a_proxy(host: str) -> bool:
+    """Return whether the environment sends http for this host to a proxy, as every client believes it by default.
+
+    What a client was told itself (`trust_env=False`) cannot be seen from here.
+    """
+    proxies = getproxies()
+    return bool(proxies.get("http") or proxies.get("all")) and not proxy_bypass(host)
+
+
 def _put(request: Any, token: AccessToken) -> Any:
     """Put the token on a request of any of the libraries, and return the request."""
     if not carries_tokens(str(request.url)):
         raise InvalidInput(
             "An access token is not sent over a connection that others can read.",
-            advice="Call an https URL; http is for this machine only.",
+            advice=f"Call an https URL. {HTTP_ALLOWED}",
         )
     request.headers["Authorization"] = f"{_SCHEME}{token.value.reveal()}"
     return request

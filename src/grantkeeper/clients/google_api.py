@@ -18,7 +18,7 @@ from grantkeeper.errors import InvalidInput
 from grantkeeper.model import TokenSource
 
 from . import google_auth
-from .bearer import carries_tokens
+from .bearer import HTTP_ALLOWED, carries_tokens
 from .extras import extra
 
 if TYPE_CHECKING:
@@ -160,5 +160,5 @@ def _root(endpoint: str) -> str:
             return f"{url.rstrip('/')}/"
     raise InvalidInput(
         f"api_endpoint={endpoint!r:.80} cannot be called safely.",
-        advice="Allowed are 'host', 'host:port', an https URL without a path, and http on this machine only.",
+        advice=f"Allowed are 'host', 'host:port' and a URL without a path. {HTTP_ALLOWED}",
     )

@@ -304,17 +304,10 @@ def test_a_redirect_after_the_repetition_carries_the_new_token(
 def test_the_history_of_requests_has_what_was_sent(scripted: BearerAuth, told: Told) -> None:
     """Whoever looks for the token of a refusal finds that of the refusal."""
     told.refuse()
-    told.redirect(f"{told.url}/there")
     answer = requests.get(told.url, auth=scripted, timeout=20)
 
-    (redirect,) = answer.history
-    (refusal,) = redirect.history
-    assert [each.status_code for each in (refusal, redirect, answer)] == [401, 302, 200]
-    assert [each.request.headers["Authorization"] for each in (refusal, redirect, answer)] == [
-        "Bearer token-1",
-        "Bearer token-2",
-        "Bearer token-2",
-    ]
+    sent = [each.request.headers["Authorization"] for each in (*answer.history, answer)]
+    assert sent == ["Bearer token-1", "Bearer token-2"]
 
 
 @pytest.mark.parametrize("url", ["http://api.example/", "http://10.0.0.1:8080/"])
