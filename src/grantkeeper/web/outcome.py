@@ -229,6 +229,21 @@ def _database(_error: GrantkeeperError, names: Names) -> Ending:
     )
 
 
+def unsaved(error: GrantkeeperError, names: Names) -> Ending:
+    """Return the end of a choice that could not be saved; its button leads back to the page of the choice."""
+    if isinstance(error, DatabaseUnavailable):
+        return replace(_database(error, names), again="Open the page")
+    return Ending(
+        kind="not_saved",
+        status=409,
+        tone="attention",
+        title="Your choice was not saved",
+        text=("The connection was changed at the same moment. Open the page again, and look at the ticks once more.",),
+        again="Open the page",
+        page_status=409,
+    )
+
+
 def _not_found(_error: GrantkeeperError, _names: Names) -> Ending:
     return missing().ending
 

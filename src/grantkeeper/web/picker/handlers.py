@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from grantkeeper.errors import BadCallback, ConsentRequired, DatabaseUnavailable, GrantkeeperError, NotFound
+from grantkeeper.errors import (
+    AccessRefused,
+    BadCallback,
+    Conflict,
+    ConsentRequired,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    InvalidInput,
+    NotFound,
+    printable,
+)
 from grantkeeper.web import guard, outcome
 from grantkeeper.web.pages import page, prefix, show
 from grantkeeper.web.picker import words
@@ -26,6 +37,10 @@ if TYPE_CHECKING:
     from grantkeeper.web.face import Face
     from grantkeeper.web.picker.ticks import Key, Wish
 
+log = logging.getLogger("grantkeeper.web")
+Notice = Literal["", "lacking", "changed"]
+"""Why a choice was not saved: not enough is ticked, or what there is changed under way."""
+_STATUS: Final[dict[Notice, int]] = {"": 200, "lacking": 422, "changed": 409}
 _OTHER_FIELDS = 8
 """Fields of the form beside the ticks."""
 _LONGEST_SEARCH = 100
@@ -95,10 +110,13 @@ class Picking:
             ticks = partial(first_ticks, reached.accounts, visit.picker, visit.sharing)
             return await self._page(request, visit, reached, ticks)
         try:
-            form = await self._form(request, visit)
+            return await self._take(request, visit, await self._form(request, visit))
         except outcome.Stop as stop:
-            return show(request, self.face, stop.ending, reopen=self._path(request, "accounts"))
-        return await self._take(request, visit, form)
+            ending = stop.ending
+        except (AccessRefused, Conflict, DatabaseUnavailable) as error:
+            log.warning("a choice ended in %s: %s", type(error).__name__, printable(str(error)))
+            ending = outcome.unsaved(error, await names_of(request, self.face, visit.client, visit.owner))
+        return show(request, self.face, ending, reopen=self._path(request, "accounts"))
 
     async def _visit(self, request: Request) -> Visit | None:
         """Return whose page this is, refused as the page of the result is; None when there is nothing to choose."""
@@ -145,11 +163,29 @@ class Picking:
         ticks = partial(form.ticks, reached.accounts)
         if form.asked.verb != "save":
             return await self._page(request, visit, reached, ticks, search=form.searched())
+        if not reached.accounts:
+            return await self._changed(request, form)
         ticked = await run_in_threadpool(ticks)
         if len(ticked) < visit.picker.at_least:
-            return await self._page(request, visit, reached, ticks, search=form.searched(), lacking=True)
-        await self.face.keeper.share(visit.grant.id, ticked)
+            return await self._page(request, visit, reached, ticks, search=form.searched(), notice="lacking")
+        try:
+            await self.face.keeper.share(visit.grant.id, ticked)
+        except InvalidInput as error:
+            log.info("a choice was overtaken: %s", printable(str(error)))
+            return await self._changed(request, form)
         return self._on(request, "result")
+
+    async def _changed(self, request: Request, form: Form) -> Response:
+        """Read again what there is, and show it with the ticks that are left of the form."""
+        try:
+            visit = await self._visit(request)
+        except (BadCallback, NotFound):
+            visit = None  # with the grant went the flow
+        if visit is None:
+            return self._on(request, "result")
+        reached = await self._reached(visit.grant)
+        ticks = partial(form.ticks, reached.accounts)
+        return await self._page(request, visit, reached, ticks, search=form.searched(), notice="changed")
 
     async def _look(self, grant: Grant) -> None:
         """Ask the APIs again; what stands in the way is on the page afterwards."""
@@ -170,7 +206,7 @@ class Picking:
         ticks: Callable[[], set[Key]],
         *,
         search: str = "",
-        lacking: bool = False,
+        notice: Notice = "",
     ) -> Response:
         secret = guard.browser_secret(request, self.face) or ""
         names = await names_of(request, self.face, visit.client, visit.owner)
@@ -179,7 +215,7 @@ class Picking:
             "grant": visit.grant,
             "silent": reached.silent,
             "at_least": visit.picker.at_least,
-            "lacking": lacking,
+            "notice": notice,
             "undo": visit.client.provider.manage_url,
             "token": guard.form_token(secret, *_about(visit)),
             "here": self._path(request, "accounts"),
@@ -194,8 +230,7 @@ class Picking:
     ) -> Response:
         lines = sheet(reached.accounts, ticks(), search)
         template = "picker.html" if reached.accounts else "nothing.html"
-        status = 422 if values["lacking"] else 200
-        response = page(request, self.face, template, status=status, sheet=lines, **values)
+        response = page(request, self.face, template, status=_STATUS[values["notice"]], sheet=lines, **values)
         policy = guard.content_security_policy(self.face.form_targets(), scripts="own")
         response.headers["content-security-policy"] = policy
         return response
