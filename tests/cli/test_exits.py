@@ -15,9 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.conftest import PROGRAM, Home
+from cli.files.made import configured, connected
 from grantkeeper import errors
 from grantkeeper.cli import app
 from grantkeeper.cli.exits import EXITS, Exit, exit_code, report, without_secrets
+from grantkeeper.emulator import Emulator
+from keeper.files.old import old_token
+from keeper.people import IDA, SAM
 
 ALL = (
     (errors.ProviderUnavailable("x", retry_after=timedelta(seconds=30)), Exit.WAIT),
@@ -198,6 +202,26 @@ def test_revoke_shows_who_else_would_go(home: Home) -> None:
     assert "THEY END TOO" in ended.err
     assert (ended.json["at_provider"], ended.json["siblings"]) == ("revoked", 1)
     assert home.call("show", other, "--json").json["status"] == "consent_required"
+
+
+def test_revoke_calls_only_perhaps_the_same_person_what_nobody_can_tell(home: Home, emulator: Emulator) -> None:
+    """O-51: a refresh token that was taken over may be anybody's: what lives beside it only may end with it."""
+    tokens = [old_token(emulator, configured(emulator), SAM).reveal() for _ in range(2)]
+    home.write("old.csv", f"owner,refresh_token\nold,{tokens[0]}\nolder,{tokens[1]}\n")
+    old, older = (line["grant_id"] for line in home.call("import", "old.csv", "--json").json["lines"])
+    one, other = (connected(home, emulator, IDA, owner) for owner in ("nordwind", "nordwind-shop"))
+
+    kept = home.call("revoke", older, "--yes").err
+    assert "consent carries" not in kept
+    assert "Perhaps the same person's, which nobody can tell of 3 more:" in kept
+
+    ended = home.call("revoke", one, "--yes", "--end-siblings").err
+    same, _, perhaps = ended.partition("Perhaps the same person's, which nobody can tell of 1 more:")
+    assert "The same person's consent carries 1 more:" in same
+    assert (other in same, old in same, old in perhaps) == (True, False, True)
+    assert "THEY END TOO" in perhaps
+    assert "MAY END TOO" in perhaps
+    assert home.call("show", old, "--json").json["status"] == "active"
 
 
 def test_a_closed_pipe_ends_quietly(home: Home) -> None:

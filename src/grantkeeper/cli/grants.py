@@ -17,6 +17,8 @@ from .output import AsJson, GrantId
 from .wiring import load_settings, open_keeper
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grantkeeper.model import AccessToken, Grant, Revocation
 
 
@@ -152,18 +154,30 @@ def _refuse_unreadable(ctx: typer.Context, grant: str) -> None:
 
 def _tell_what_ends(grant: Grant, siblings: tuple[Grant, ...], *, end_siblings: bool) -> None:
     output.note(f"Disconnects {grant.owner} from {grant.client} ({grant.person}).")
-    if not grant.identified:
+    if not grant.identified and (end_siblings or not siblings):
         output.note("Whose it is nobody knows: if they connected elsewhere too, the provider ends that with it.")
     if not siblings:
         output.note("The provider is told as well.")
         return
-    output.note(f"The same person's consent carries {len(siblings)} more:")
-    for each in siblings:
-        output.note(f"  {each.id}  {each.owner}  {each.client}")
-    if end_siblings:
-        output.note("The provider is told, and THEY END TOO (--end-siblings).")
-    else:
+    same = [each for each in siblings if grant.identified and each.identified]
+    perhaps = [each for each in siblings if each not in same]
+    _name(f"The same person's consent carries {len(same)} more:", same)
+    _name(f"Perhaps the same person's, which nobody can tell of {len(perhaps)} more:", perhaps)
+    if not end_siblings:
         output.note("They keep working: the provider is not told until the last of them goes.")
+        return
+    if same:
+        output.note("The provider is told, and THEY END TOO (--end-siblings).")
+    if perhaps:
+        output.note("The provider is told (--end-siblings): those that are perhaps the same person's MAY END TOO.")
+        output.note("Here they stay as they are; the next refresh of each tells.")
+
+
+def _name(said: str, grants: Sequence[Grant]) -> None:
+    if grants:
+        output.note(said)
+    for each in grants:
+        output.note(f"  {each.id}  {each.owner}  {each.client}")
 
 
 def _ask() -> None:
