@@ -12,7 +12,7 @@ from grantkeeper.emulator.oauth.faults import Faults
 from grantkeeper.errors import AccessRefused, Conflict, DatabaseUnavailable, GrantkeeperError
 from grantkeeper.keeper import Keeper
 from grantkeeper.keeper.accounts.reach import Reach
-from grantkeeper.model import Look
+from grantkeeper.model import Look, Picker
 from web.picker.chooser import Chooser, Sheet
 from web.picker.worlds import IDA
 from web.visitor import SITE, heading
@@ -119,3 +119,39 @@ def test_saving_before_anything_was_found_is_no_choice_of_nothing(
     assert chooser.visitor.send("GET", f"{SITE}{again.action}").status_code == 200
     chooser.save(again, [SHOP])
     assert shared(keeper) == {SHOP}
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept", "given up"])
+def test_a_lost_account_stays_shared_or_is_given_up_as_its_box_says(
+    chooser: Chooser, emulator: Emulator, keeper: Keeper, keeps: bool
+) -> None:
+    """Its box is ticked as long as it would be shared again when it comes back; unticked, it is gone."""
+    before, sheet = emulator.world, chooser.arrive()
+    chooser.save(sheet, [SHOP, SALE])
+    grant = keeper.find("acme", "google-ads")
+    lose(emulator, "2223334441")
+    keeper.discover(grant.id)
+    again = chooser.open(sheet.action)
+    assert again.ticked == {SHOP, SALE} <= again.tickable
+    assert "Not reached any more" in again.page.text
+    chooser.save(again, again.ticked if keeps else {SALE})
+    assert (SHOP in chooser.open(sheet.action).all) == keeps
+    emulator.world = before
+    keeper.discover(grant.id)
+    assert shared(keeper) == ({SHOP, SALE} if keeps else {SALE})
+
+
+@pytest.mark.parametrize("picker", [Picker(at_least=1)])
+def test_where_one_is_required_a_lost_account_is_not_enough(
+    chooser: Chooser, emulator: Emulator, keeper: Keeper
+) -> None:
+    """The business could work with nothing; with another one beside it, the choice is saved."""
+    sheet = chooser.arrive()
+    chooser.save(sheet, [SHOP])
+    lose(emulator, "2223334441")
+    keeper.discover(keeper.find("acme", "google-ads").id)
+    answer = chooser.post(sheet, "save", ticked=[SHOP])
+    assert (answer.status_code, heading(answer)) == (422, "Choose what to share")
+    assert "at least one account that is still reached" in answer.text
+    chooser.save(sheet, [SHOP, SALE])
+    assert shared(keeper) == {SALE}

@@ -8,7 +8,17 @@ import pytest
 
 from grantkeeper.model import Picker, Sharing
 from grantkeeper.web.picker.sheet import UNFOLDED, sheet
-from grantkeeper.web.picker.ticks import Wish, after, first_ticks, found, listed, posted_ticks, trees_of, wish
+from grantkeeper.web.picker.ticks import (
+    Wish,
+    after,
+    first_ticks,
+    found,
+    listed,
+    posted_ticks,
+    reached_ticks,
+    trees_of,
+    wish,
+)
 from web.ticks.made import account, agency
 
 CANCELLED = account("3", "Old", enabled=False, status="CANCELED")
@@ -35,16 +45,30 @@ def test_the_first_ticks_are_what_the_picker_preselects(picker: Picker, ticked: 
 
 
 def test_what_is_shared_already_is_ticked_instead() -> None:
-    """Who has chosen before sees that choice, whatever is preselected; a lost account is no part of it."""
+    """Who has chosen before sees that choice instead of what is preselected; what is lost may come back."""
     accounts = [account("1", shared=True), account("2"), account("4", shared=True, lost=True)]
-    assert ids(first_ticks(accounts, Picker(preselect="enabled"), Sharing(mode="chosen"))) == {"1"}
+    assert ids(first_ticks(accounts, Picker(preselect="enabled"), Sharing(mode="chosen"))) == {"1", "4"}
 
 
 def test_posted_ticks_of_what_is_not_reached_or_cannot_be_used_are_dropped() -> None:
     """V-31: a form can name anything; only what the grant reaches is taken."""
-    accounts = [account("1"), CANCELLED, account("4", enabled=False, shared=True), account("5", shared=True, lost=True)]
+    accounts = [account("1"), CANCELLED, account("4", enabled=False, shared=True), account("5", lost=True)]
     posted = ["google_ads/1", "google_ads/3", "google_ads/4", "google_ads/5", "ad_manager/1", "google_ads/9", "1", ""]
     assert ids(posted_ticks(accounts, posted)) == {"1", "4"}
+
+
+def test_a_lost_account_that_is_shared_keeps_its_tick_or_is_given_up() -> None:
+    """It would be shared again when it comes back; until then it is none that the business can work with."""
+    accounts = [account("1", shared=True, lost=True), account("2")]
+    assert posted_ticks(accounts, ["google_ads/1"]) == {("google_ads", "1")}
+    assert posted_ticks(accounts, []) == set()
+    assert reached_ticks(accounts, {("google_ads", "1")}) == 0
+    assert reached_ticks(accounts, {("google_ads", "1"), ("google_ads", "2")}) == 1
+    (group,) = sheet(accounts, {("google_ads", "1")}).groups
+    assert [(line.account.id, line.tickable, line.ticked) for line in group.lines] == [
+        ("2", True, False),
+        ("1", True, True),
+    ]
 
 
 def test_lost_accounts_are_listed_only_when_they_were_shared() -> None:

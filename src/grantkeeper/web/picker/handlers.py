@@ -25,7 +25,7 @@ from grantkeeper.web import guard, outcome
 from grantkeeper.web.pages import page, prefix, show
 from grantkeeper.web.picker import words
 from grantkeeper.web.picker.sheet import sheet
-from grantkeeper.web.picker.ticks import after, first_ticks, found, listed, posted_ticks, trees_of, wish
+from grantkeeper.web.picker.ticks import after, first_ticks, found, listed, posted_ticks, reached_ticks, trees_of, wish
 from grantkeeper.web.who import client_of, names_of, owner_of, ref_of
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Picking:
         if not reached.accounts:
             return await self._changed(request, form)
         ticked = await run_in_threadpool(ticks)
-        if len(ticked) < visit.picker.at_least:
+        if await run_in_threadpool(reached_ticks, reached.accounts, ticked) < visit.picker.at_least:
             return await self._page(request, visit, reached, ticks, search=form.searched(), notice="lacking")
         try:
             await self.face.keeper.share(visit.grant.id, ticked)

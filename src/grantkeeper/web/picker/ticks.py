@@ -42,14 +42,14 @@ def listed(accounts: Iterable[Account]) -> list[Account]:
 
 
 def tickable(account: Account) -> bool:
-    """Tell whether a person may tick it: what cannot be used may be given up, but not newly shared."""
-    return account.lost_at is None and (account.enabled or account.shared)
+    """Tell whether a person may tick it: what is lost or cannot be used may be given up, but not newly shared."""
+    return account.shared or (account.enabled and account.lost_at is None)
 
 
 def first_ticks(accounts: Iterable[Account], picker: Picker, sharing: Sharing) -> set[Key]:
     """Return what is ticked before anybody touched anything: what is shared; before that, what is preselected."""
     if sharing.mode != "open":
-        return {each.key for each in accounts if each.shared and tickable(each)}
+        return {each.key for each in accounts if each.shared}
     is_meant = preselected(picker.preselect)
     return {each.key for each in accounts if tickable(each) and is_meant(each)}
 
@@ -58,6 +58,11 @@ def posted_ticks(accounts: Iterable[Account], posted: Iterable[str]) -> set[Key]
     """Return the ticks of a form; what the grant does not reach, or must not be ticked, is not among them."""
     allowed = {f"{each.kind}/{each.id}": each.key for each in accounts if tickable(each)}
     return {allowed[each] for each in posted if each in allowed}
+
+
+def reached_ticks(accounts: Iterable[Account], ticked: set[Key]) -> int:
+    """Return how many ticks the business can do something with now: not those of lost accounts, which may come back."""
+    return sum(each.key in ticked for each in accounts if each.lost_at is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
