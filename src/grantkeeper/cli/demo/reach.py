@@ -1,4 +1,4 @@
-"""What a grant reaches, asked with Google's own client libraries."""
+"""What a grant's person shares, asked with Google's own client libraries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grantkeeper.cli.demo.stage import Stage
-    from grantkeeper.model import Grant
+    from grantkeeper.model import Account, Grant
 
-_CHILDREN = """
-    SELECT customer_client.id, customer_client.descriptive_name, customer_client.currency_code,
-           customer_client.manager, customer_client.level
-    FROM customer_client WHERE customer_client.level <= 1"""
+_ITSELF = "SELECT customer.descriptive_name, customer.currency_code, customer.manager FROM customer LIMIT 1"
+_MOST = 20
+"""Accounts that a card shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,41 +47,34 @@ def _refusals() -> Iterator[None]:
 
 
 def ad_accounts(stage: Stage, grant: Grant) -> list[Found]:
-    """Return the Google Ads accounts that the grant reaches, with GoogleAdsClient.
+    """Return the Google Ads accounts that the grant's person shares, each asked with a GoogleAdsClient made for it.
 
     Raises:
         ConsentRequired, ProviderUnavailable: as the keeper, also from behind gRPC.
         Refused: the API said no.
     """
-    ads = google_ads.client(stage.keeper, grant.id, endpoint=stage.serving.grpc_target)
-    with _refusals(), google_auth.api_errors(ads):
-        names = ads.get_service("CustomerService").list_accessible_customers().resource_names
-    return [found for name in sorted(names) for found in _below(stage, grant, name.rpartition("/")[2])]
+    with _refusals():
+        shared = stage.keeper.accounts(grant.id, kind="google_ads")
+        return [_asked(stage, grant, account) for account in shared[:_MOST]]
 
 
-def _below(stage: Stage, grant: Grant, root: str) -> list[Found]:
-    """Return an account and, when it is a manager, what it manages: both are rows of customer_client."""
-    ads = google_ads.client(stage.keeper, grant.id, endpoint=stage.serving.grpc_target, login_customer_id=root)
-    service = ads.get_service("GoogleAdsService")
-    try:
-        with google_auth.api_errors(ads):
-            rows = [row.customer_client for row in service.search(customer_id=root, query=_CHILDREN)]
-    except AccessRefused as error:
-        # a cancelled account is listed, and answers CUSTOMER_NOT_ENABLED
-        reason = error.code.rpartition(".")[2]
-        return [Found(number=_dashed(root), name="Not readable", detail=reason.replace("_", " ").lower())]
-    return [
-        Found(
-            number=_dashed(str(row.id)),
-            name=row.descriptive_name,
-            detail="manager" if row.manager else row.currency_code,
+def _asked(stage: Stage, grant: Grant, account: Account) -> Found:
+    """Return what Google Ads says of one account; a cancelled one is listed and not asked."""
+    number = f"{account.id[:3]}-{account.id[3:6]}-{account.id[6:]}"
+    if not account.enabled:
+        return Found(
+            number=number, name=account.name or "Not readable", detail=account.status.replace("_", " ").lower()
         )
-        for row in rows
-    ]
+    ads = google_ads.client(stage.keeper, grant.id, customer_id=account.id, endpoint=stage.serving.grpc_target)
+    service = ads.get_service("GoogleAdsService")
+    with google_auth.api_errors(ads, account_id=account.id):
+        (row,) = service.search(customer_id=account.id, query=_ITSELF)
+    detail = "manager" if row.customer.manager else row.customer.currency_code
+    return Found(number=number, name=row.customer.descriptive_name, detail=detail)
 
 
 def networks(stage: Stage, grant: Grant) -> list[Found]:
-    """Return the Ad Manager networks that the grant reaches, with AdManagerClient over SOAP.
+    """Return the Ad Manager networks that the grant's person shares, asked with AdManagerClient over SOAP.
 
     Raises:
         ConsentRequired, ProviderUnavailable: as the keeper.
@@ -90,13 +82,18 @@ def networks(stage: Stage, grant: Grant) -> list[Found]:
     """
     from googleads.common import ZeepServiceProxy
 
-    client = ad_manager.client(
-        stage.keeper, grant.id, application_name="grantkeeper demo", cache=ZeepServiceProxy.NO_CACHE
-    )
-    with _refusals(), google_auth.api_errors(client):
-        found = client.GetService("NetworkService", server=stage.serving.url).getAllNetworks()
-    return [Found(number=each["networkCode"], name=each["displayName"], detail=each["currencyCode"]) for each in found]
-
-
-def _dashed(number: str) -> str:
-    return f"{number[:3]}-{number[3:6]}-{number[6:]}"
+    with _refusals():
+        shared = {account.id for account in stage.keeper.accounts(grant.id, kind="ad_manager")}
+        if not shared:
+            return []
+        client = ad_manager.client(
+            stage.keeper,
+            grant.id,
+            application_name="grantkeeper demo",
+            network_code=min(shared),
+            cache=ZeepServiceProxy.NO_CACHE,
+        )
+        with google_auth.api_errors(client):
+            found = client.GetService("NetworkService", server=stage.serving.url).getAllNetworks()
+    rows = [each for each in found if each["networkCode"] in shared]
+    return [Found(number=each["networkCode"], name=each["displayName"], detail=each["currencyCode"]) for each in rows]
