@@ -44,8 +44,9 @@ def api_errors(target: object, *, account_id: str = "") -> Iterator[None]:
     gRPC hides a dead grant behind `503 Getting metadata from plugin failed`, REST behind a RefreshError; they become
     what the source raised. What an API refuses becomes what the table of docs/errors.md says of its code, with the
     request id in `.provider`; when it does not accept the token, the source is told and asked for another, and so finds
-    out when the grant is over. Failures about the request itself (a wrong query), and all that no API said, pass
-    unchanged. The original is the `__cause__`.
+    out when the grant is over; of a token that is seconds old it is too early to tell, and the error says so. Failures
+    about the request itself (a wrong query), all that no API said, and answers to requests with other tokens than these
+    credentials', pass unchanged. The original is the `__cause__`.
 
     Args:
         target: credentials or a client made by `grantkeeper.clients`, or an AuthorizedSession over such credentials.
@@ -55,7 +56,7 @@ def api_errors(target: object, *, account_id: str = "") -> Iterator[None]:
         ConsentRequired: the grant is over, or does not cover the API.
         AccessRefused: the account or the person may not.
         Misconfigured: the Cloud project or the program.
-        ProviderUnavailable: a limit, trouble at the API, or a token that was replaced: call again.
+        ProviderUnavailable: a limit, trouble at the API, or a token that was refused: call again, after `retry_after`.
         GrantkeeperError: whatever else the source raised.
         InvalidInput: `target` does not work with a grant's credentials.
     """
@@ -83,10 +84,12 @@ def _raise_typed(found: GrantCredentials, error: Exception, since: int, account_
     typed = found.error_behind(error)
     if typed is not None:
         raise again(typed) from error
-    verdict = judged(error, grant_id=found.grant_id, account_id=account_id)
+    verdict = judged(error, sent=found.has_sent, grant_id=found.grant_id, account_id=account_id)
     if verdict is None:
         return
     over = found.error_after_rejection(since) if verdict.ask_again else None
+    if over is None and verdict.same_again is not None and found.same_came_back:
+        raise verdict.same_again from error
     raise (again(over) if over else verdict.error) from error
 
 

@@ -7,6 +7,7 @@ answered 401. It locks nothing: twenty threads on one expired token would cause 
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 from collections import deque
@@ -30,7 +31,8 @@ _OVER: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - google-auth compares naive
 into a header in another thread, and would fail on None."""
 
 _REMEMBERED: Final = 64
-"""Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once."""
+"""Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once.
+Tokens as well: one that was replaced may still be in the request that an API refuses."""
 
 _PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, Conflict)
 """What is over by itself: worth another try, and no reason to give up a token that still lives."""
@@ -75,6 +77,26 @@ class Failures:
             return next((each.error for each in reversed(self._recent) if each.attempt in text), None)
 
 
+class _Handed:
+    """Which tokens came from the source lately, as digests; shared by all copies of credentials."""
+
+    def __init__(self) -> None:
+        self._recent: deque[bytes] = deque(maxlen=_REMEMBERED)
+
+    def add(self, token: str) -> None:
+        """Remember a token."""
+        digest = self._digest(token)
+        if digest not in self._recent.copy():
+            self._recent.append(digest)
+
+    def __contains__(self, token: str) -> bool:
+        return self._digest(token) in self._recent.copy()  # a copy: another thread may append
+
+    @staticmethod
+    def _digest(token: str) -> bytes:
+        return hashlib.sha256(token.encode()).digest()
+
+
 class _Renewal:
     """What google-auth's background thread is given to refresh: a renewal before the end, never a 401."""
 
@@ -103,6 +125,8 @@ class GrantCredentials(CredentialsWithQuotaProject):
         self._round = 0
         self._failure: Failure | None = None
         self._failures = Failures()
+        self._handed = _Handed()
+        self._came_back: str | None = None
         self._sent = threading.local()
 
     @property
@@ -120,6 +144,15 @@ class GrantCredentials(CredentialsWithQuotaProject):
     def round(self) -> int:
         """How many attempts to get a token have ended; goes up with each."""
         return self._round
+
+    @property
+    def same_came_back(self) -> bool:
+        """Whether the present token was reported as rejected, and came back from the source as the answer to that."""
+        return self._came_back is not None and self._came_back == self.token
+
+    def has_sent(self, token: str) -> bool:
+        """Return whether this access token is, or was lately, the one of these credentials or of a copy."""
+        return token in self._handed
 
     def raise_last_error(self) -> None:
         """Raise the typed error of the last attempt, if it failed."""
@@ -225,6 +258,7 @@ class GrantCredentials(CredentialsWithQuotaProject):
             if rejected is not None and self.valid:
                 self._source.report_rejected(self._grant_id, Secret(rejected))
             self._take(self._source.token(self._grant_id, min_ttl=MIN_TTL))
+            self._came_back = rejected if rejected == self.token else None
         except GrantkeeperError as error:
             self._failure = self._failures.add(error)
             if isinstance(error, ConsentRequired):
@@ -237,6 +271,7 @@ class GrantCredentials(CredentialsWithQuotaProject):
     def _take(self, token: AccessToken) -> None:
         # The token first: who reads in between sees the new one with the old end, and asks; never the reverse.
         self.token = token.value.reveal()
+        self._handed.add(self.token)
         self.expiry = token.expires_at.astimezone(UTC).replace(tzinfo=None)
         self._failure = self._failures.last = None
 
@@ -247,6 +282,7 @@ class GrantCredentials(CredentialsWithQuotaProject):
         twin.expiry = self.expiry  # before the token, for the reason in _take
         twin.token = self.token
         twin._failures = self._failures  # noqa: SLF001 - a copy of our own
+        twin._handed = self._handed  # noqa: SLF001 - a copy of our own
         twin._use_non_blocking_refresh = self._use_non_blocking_refresh  # noqa: SLF001 - a copy of our own
         return twin
 

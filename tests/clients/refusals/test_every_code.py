@@ -32,6 +32,9 @@ SAID_WITH_401 = frozenset({*(code for code in TABLE["google_ads"] if code.starts
 }
 """google-auth asks again by itself, twice."""
 
+SAME_AGAIN = "Call again in half a minute: then another token is asked for, or the grant is found to be over."
+"""The consent is seconds old, and so is its token: the keeper has no other yet."""
+
 Open = Callable[[Way], Caller]
 
 
@@ -68,9 +71,7 @@ def test_a_refusal_is_the_documented_error(opened: Open, stage: Stage, way: Way,
         return
     assert type(error) is expected(found, code)
     assert isinstance(error, GrantkeeperError)
-    assert error.advice == (
-        found.advice if code not in TOKEN else "Call again. If it stays, let the owner connect again."
-    )
+    assert error.advice == (found.advice if code not in TOKEN else SAME_AGAIN)
     assert error.provider is not None
     assert error.provider.error == code
     assert type(error.__cause__).__module__.partition(".")[0] in {"google", "googleads", "googleapiclient", "requests"}

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import httpx2
 import pytest
 import requests
 from google.ads.googleads.errors import GoogleAdsException
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
+from google.auth.transport.requests import AuthorizedSession
 
+from clients.further.told import Tell, Told
 from clients.libraries import IDA
 from clients.sources import GRANT, ScriptedSource, send
 from grantkeeper.clients import google_ads, google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
+from grantkeeper.clients.refusals.judging import SECONDS_OLD
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import AccessRefused, ConsentRequired, Misconfigured, ProviderUnavailable
 from grantkeeper.keeper import Keeper
+from grantkeeper.keeper.tokens.keeping import MIN_INTERVAL
 from grantkeeper.testing import Connect
 
 LIST = "/v26/customers:listAccessibleCustomers"
@@ -31,6 +37,13 @@ DENIED = {"authorizationError": "USER_PERMISSION_DENIED"}
 NO_PROJECT = {"authorizationError": "PROJECT_DISABLED"}
 QUOTA = {"quotaError": "RESOURCE_TEMPORARILY_EXHAUSTED"}
 WRONG_QUERY = {"queryError": "UNRECOGNIZED_FIELD"}
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """A server that answers as it is told."""
+    with Told() as server:
+        yield server
 
 
 def failure(*codes: dict[str, str], details: dict[str, Any] | None = None) -> GoogleAdsException:
@@ -154,14 +167,103 @@ def by_httpx2(headers: dict[str, str]) -> Exception:
 def test_an_answer_over_http_counts_when_it_was_asked_for_with_a_token(
     credentials: GrantCredentials, made: Any
 ) -> None:
-    """Another site's 403 in the same block is not Google's."""
+    """Another site's 403 in the same block is not Google's, nor is one that was asked for with another's token."""
+    send(credentials)
     error = judged(credentials, made({"Authorization": "Bearer token-1"}))
     assert isinstance(error, Misconfigured)
     assert error.provider is not None
     assert error.provider.error == "SERVICE_DISABLED"
 
-    other = made({})
-    assert judged(credentials, other) is other
+    for headers in ({}, {"Authorization": "Bearer xoxb-of-a-chat"}, {"Authorization": "Basic token-1"}):
+        other = made(headers)
+        assert judged(credentials, other) is other
+
+
+def test_a_token_that_was_replaced_meanwhile_still_counts(
+    source: ScriptedSource, credentials: GrantCredentials
+) -> None:
+    """A slow answer is about the token that its request carried; a copy of the credentials may have sent it."""
+    twin = credentials.with_quota_project("billing")
+    send(twin)
+    twin.refresh(None)
+    assert (twin.token, source.rejected) == ("token-2", ["token-1"])
+
+    assert isinstance(judged(credentials, by_requests({"Authorization": "Bearer token-1"})), Misconfigured)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, ProviderUnavailable), (503, ProviderUnavailable), (403, None)])
+@pytest.mark.parametrize("library", ["requests", "httpx2"])
+def test_of_a_stream_that_nobody_can_read_any_more_the_status_counts_if_it_says_enough(
+    credentials: GrantCredentials, told: Told, library: str, status: int, expected: type[Exception] | None
+) -> None:
+    """What a 403 is about is in its body: the original passes, and not the library's trouble with reading it."""
+    headers = {"Authorization": f"Bearer {send(credentials)}"}
+    told.answers.append(Tell(status=status, body=json.dumps(SERVICE_DISABLED).encode()))
+    with pytest.raises(Exception) as caught, google_auth.api_errors(credentials):
+        if library == "requests":
+            answer = requests.get(told.url, headers=headers, stream=True, timeout=20)
+            assert b"".join(answer.iter_content(10))
+            answer.raise_for_status()
+        else:
+            with httpx2.stream("GET", told.url, headers=headers) as streamed:
+                streamed.raise_for_status()
+
+    original = requests.HTTPError if library == "requests" else httpx2.HTTPStatusError
+    assert type(caught.value) is (expected or original)
+
+
+# --- what only looks alike -------------------------------------------------------------------------------------------
+
+
+class JobFailed(Exception):
+    """As google-ads' has."""
+
+    failure = "disk full"
+
+
+class Invalid(Exception):
+    """As googleads' has."""
+
+    document = "x"
+
+    def errors(self) -> list[str]:
+        """Say nothing."""
+        return []
+
+
+class Coded(Exception):
+    """As gRPC's has."""
+
+    def code(self) -> grpc.StatusCode:
+        """Return a code."""
+        return grpc.StatusCode.PERMISSION_DENIED
+
+    def details(self) -> str:
+        """Return words."""
+        return "no"
+
+
+class Answerless(Exception):
+    """As googleapiclient's has."""
+
+    resp = None
+    content = b""
+
+
+class Halfway(grpc.RpcError, Coded):  # type: ignore[misc]
+    """One of a library's family that does not read as that library's do."""
+
+    details = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [JobFailed, Invalid, Coded, Answerless, Halfway])
+def test_a_programs_own_errors_pass_whatever_they_look_like(
+    credentials: GrantCredentials, kind: type[Exception]
+) -> None:
+    """Neither taken for an API's word, nor hidden behind a failure to read them."""
+    error = kind()
+
+    assert judged(credentials, error) is error
 
 
 # --- a grant that is over --------------------------------------------------------------------------------------------
@@ -190,6 +292,31 @@ def test_a_grant_that_an_api_says_is_over_is_asked_about_and_updated(
     assert keeper.get(grant.id).status == "consent_required"
 
 
+def test_of_a_token_that_is_seconds_old_nothing_is_known_yet(
+    keeper: Keeper, connect: Connect, serving: Serving, emulator: Emulator, clock: Clock
+) -> None:
+    """The keeper asks for no other so soon, so nobody may call the grant alive; half a minute later it is found out."""
+    grant = connect("nordwind", IDA)
+    clock.advance(A_WHILE)
+    keeper.refresh(grant.id)
+    emulator.revoke(IDA)
+    session = AuthorizedSession(google_auth.credentials(keeper, grant.id))  # type: ignore[no-untyped-call]
+    ads = google_ads.client(keeper, grant.id, login_customer_id=CUSTOMER, endpoint=serving.grpc_target)
+    calls: list[tuple[object, Callable[[], object]]] = [
+        (session, lambda: session.get(serving.url + LIST).raise_for_status()),
+        (ads, lambda: ads.get_service("CustomerService").list_accessible_customers()),
+    ]
+    for target, call in calls:
+        with pytest.raises(ProviderUnavailable, match="is not known yet") as early, google_auth.api_errors(target):
+            call()
+        assert early.value.retry_after == SECONDS_OLD == MIN_INTERVAL
+
+    clock.advance(SECONDS_OLD)
+    for target, call in calls:
+        with pytest.raises(ConsentRequired), google_auth.api_errors(target):
+            call()
+
+
 def test_scopes_that_are_missing_ask_for_consent_and_for_no_token(
     source: ScriptedSource, credentials: GrantCredentials
 ) -> None:
@@ -197,7 +324,8 @@ def test_scopes_that_are_missing_ask_for_consent_and_for_no_token(
     body = {"error": {"code": 403, "details": [{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}
     answer = requests.Response()
     answer.status_code, answer._content = 403, json.dumps(body).encode()
-    answer.request = requests.Request("GET", "https://x.example", headers={"Authorization": "Bearer t"}).prepare()
+    sent = {"Authorization": f"Bearer {send(credentials)}"}
+    answer.request = requests.Request("GET", "https://x.example", headers=sent).prepare()
     error = judged(credentials, requests.HTTPError("403", response=answer))
 
     assert isinstance(error, ConsentRequired)

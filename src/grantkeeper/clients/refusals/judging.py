@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from grantkeeper.accounts.refusals import Who, meaning, refused, title
 from grantkeeper.errors import GrantkeeperError, ProviderUnavailable, ProviderWords
 
 from .reading import Refusal, read
+
+SECONDS_OLD: Final = timedelta(seconds=30)
+"""How long after a refresh a keeper has no other token to give (its MIN_INTERVAL)."""
 
 _ORDER: Final[tuple[Who, ...]] = ("grant", "project", "person", "account", "wait")
 """Without a grant nothing else matters, without an approved project no account does."""
@@ -52,21 +57,30 @@ class Judged:
     """What a failure is as an error of ours.
 
     `ask_again` is True when the token is to be reported as rejected first, and another asked for: whether there is one
-    says more than the API does. `error` is then for the case that there is.
+    says more than the API does. `error` is then for the case that there is, and `same_again`, which is there for all
+    refusals of a token, for the case that it is the refused one.
     """
 
     error: GrantkeeperError
+    same_again: GrantkeeperError | None = None
     ask_again: bool = False
 
 
-def judged(error: BaseException, *, grant_id: str, account_id: str = "") -> Judged | None:
-    """Return what the failure of an API call is as an error of ours; None when it is nothing for us."""
-    refusal = read(error)
+def judged(error: BaseException, *, sent: Callable[[str], bool], grant_id: str, account_id: str = "") -> Judged | None:
+    """Return what the failure of an API call is as an error of ours; None when it is nothing for us.
+
+    `sent` tells whether an access token is one that was sent in the name of this grant.
+    """
+    refusal = read(error, sent=sent)
     code = _first(refusal) if refusal else None
     if refusal is None or code is None:
         return None
     if code in _TOKEN:
-        return Judged(error=_replaced(refusal, code), ask_again=not refusal.tried_again)
+        return Judged(
+            error=_replaced(refusal, code),
+            same_again=_same_again(refusal, code),
+            ask_again=not refusal.tried_again,
+        )
     return Judged(
         error=refused(
             refusal.api,
@@ -90,10 +104,22 @@ def _first(refusal: Refusal) -> str | None:
 
 
 def _replaced(refusal: Refusal, code: str) -> ProviderUnavailable:
-    words = ProviderWords(error=code, description=refusal.said, request_id=refusal.request_id)
     return ProviderUnavailable(
         f"{title(refusal.api)} did not accept the access token, but the grant is alive: another token was asked for.",
         advice="Call again. If it stays, let the owner connect again.",
-        provider=words,
+        provider=_words(refusal, code),
         retry_after=refusal.retry_after,
     )
+
+
+def _same_again(refusal: Refusal, code: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"{title(refusal.api)} refused a token that is seconds old; whether the grant is over is not known yet.",
+        advice="Call again in half a minute: then another token is asked for, or the grant is found to be over.",
+        provider=_words(refusal, code),
+        retry_after=max(refusal.retry_after or SECONDS_OLD, SECONDS_OLD),
+    )
+
+
+def _words(refusal: Refusal, code: str) -> ProviderWords:
+    return ProviderWords(error=code, description=refusal.said, request_id=refusal.request_id)

@@ -1,5 +1,6 @@
 """What an API said in a failure of an official client. Read by shape, so nothing of Google is imported.
 
+A shape counts only in a class that is a library's own, or derived from one, and where it reads as the library has it.
 Shapes of google-ads 34 (GoogleAdsException), googleads 51 (GoogleAdsServerFault), google-api-core 2.33 (exceptions),
 google-api-python-client 2.202 (HttpError), grpcio 1.84 (RpcError), requests and httpx2 (raise_for_status).
 """
@@ -7,7 +8,7 @@ google-api-python-client 2.202 (HttpError), grpcio 1.84 (RpcError), requests and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -41,17 +42,35 @@ class Refusal:
     tried_again: bool = False
 
 
-def read(error: BaseException) -> Refusal | None:
-    """Return what an API said in a failure; None when it is not the failure of an API call."""
-    shape: Any = error
+_LIBRARIES: Final = frozenset({"google", "googleads", "googleapiclient", "grpc", "httpx", "httpx2", "requests"})
+
+
+def read(error: BaseException, *, sent: Callable[[str], bool]) -> Refusal | None:
+    """Return what an API said in a failure; None when it is not the failure of an API call.
+
+    `sent` tells whether an access token is one that the caller's credentials have sent.
+    """
+    if not any(each.__module__.partition(".")[0] in _LIBRARIES for each in type(error).__mro__):
+        return None
+    try:
+        return _read(error, sent)
+    except Exception:  # noqa: BLE001 - whatever does not read as it should is not for us, and must not hide the original
+        return None
+
+
+def _read(shape: Any, sent: Callable[[str], bool]) -> Refusal | None:
     if hasattr(shape, "failure"):
         return _google_ads(shape.failure, shape.request_id or "")
     if hasattr(shape, "document") and hasattr(shape, "errors"):
         return _soap(shape)
-    answer = _answer(shape)
-    if answer is not None:
-        return _rest(answer)
-    return _grpc(shape)
+    if hasattr(shape, "resp") and hasattr(shape, "content"):  # googleapiclient.errors.HttpError: httplib2's answer
+        return _rest(_response(shape.resp.status, shape.resp, shape.content))
+    answer = getattr(shape, "response", None)
+    if answer is None or not hasattr(answer, "status_code"):
+        return _grpc(shape)
+    # Others, too, raise so for an answer of anybody's: what our credentials did not ask for is not for us.
+    bearer = _bearer(answer)
+    return _http(answer) if bearer and sent(bearer) else None
 
 
 # --- google-ads ------------------------------------------------------------------------------------------------------
@@ -109,16 +128,25 @@ def _soap_codes(errors: Iterable[Any] | None) -> Iterator[str]:
 # --- REST ------------------------------------------------------------------------------------------------------------
 
 
-def _answer(error: Any) -> Response | None:
-    """Return the HTTP answer in an error of googleapiclient, google-api-core, requests or httpx2."""
-    if hasattr(error, "resp") and hasattr(error, "content"):  # googleapiclient.errors.HttpError: httplib2's answer
-        return _response(error.resp.status, error.resp, error.content)
-    answer = getattr(error, "response", None)
-    if answer is None or not hasattr(answer, "status_code"):
-        return None
-    sent = getattr(getattr(answer, "request", None), "headers", {}).get("authorization", "")
-    # Others, too, raise so for an answer of anybody's: what carried no token is not for us.
-    return _response(answer.status_code, answer.headers, answer.content) if sent.startswith("Bearer ") else None
+def _bearer(answer: Any) -> str:
+    """Return the access token that an answer of requests or httpx2 was asked for with, or ""."""
+    scheme, _, token = str(answer.request.headers.get("authorization", "")).partition(" ")
+    return token if scheme == "Bearer" else ""
+
+
+def _http(answer: Any) -> Refusal | None:
+    """Read an answer of requests or httpx2.
+
+    Of one that was streamed the body may be gone. Then the status has to do; of a 403 it cannot: that has many reasons,
+    and who must act depends on them.
+    """
+    try:
+        body = answer.content
+    except RuntimeError:  # httpx2.ResponseNotRead, and requests' "content already consumed"
+        if answer.status_code not in (401, 429) and answer.status_code < 500:
+            return None
+        body = b""
+    return _rest(_response(answer.status_code, answer.headers, body))
 
 
 def _response(status: int, headers: Mapping[str, str], body: bytes | str) -> Response:
