@@ -2,20 +2,22 @@
 
 Run: python nightly.py reports.jsonl. Each row of a report becomes a line of JSON in the file; the table goes to stdout.
 
-Exit code: 0 when everything was reported; else the others were, and it is the most urgent of 1 (a bug), 3 (you have to
-act), 4 (some owners have to act) and 5 (it passes: run again). 130 after Ctrl-C.
+Exit code: 0 when everything was reported; else it is the most urgent of 1 (a bug), 3 (you have to act), 4 (some owners
+have to act) and 5 (it passes: run again). 130 after Ctrl-C, 141 when nobody reads the table. What was counted as
+reported is in the file; when it ends before all were asked, stderr says that the file is incomplete.
 """
 
 import argparse
 import json
 import logging
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import Progress
@@ -79,12 +81,31 @@ def report(customer: google_ads.Customer) -> Outcome:
 def reports(pool: Executor, customers: Iterable[google_ads.Customer], at_once: int) -> Iterator[Outcome]:
     """Yield reports as they come in. No more than `at_once` accounts are in memory, however many there are."""
     waiting: set[Future[Outcome]] = set()
-    for customer in customers:
-        waiting.add(pool.submit(report, customer))
-        if len(waiting) >= at_once:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in done)
+    trouble: BaseException | None = None
+    try:
+        for customer in customers:
+            waiting.add(pool.submit(report, customer))
+            if len(waiting) >= at_once:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - raised again, after what is under way
+        trouble = error
+        if isinstance(error, KeyboardInterrupt):
+            waiting = {each for each in waiting if not each.cancel()}
     yield from (each.result() for each in as_completed(waiting))
+    if trouble is not None:
+        raise trouble
+
+
+def keep(out: TextIO, customer: google_ads.Customer, result: list[dict[str, Any]] | Exception, tally: Tally) -> None:
+    """Write one account's report, then count it: what was counted is with the operating system."""
+    if isinstance(result, Exception):
+        tally.add(result)
+        return
+    about = {"owner": customer.grant.owner, "account": customer.account.id}
+    out.write("".join(json.dumps({**about, **row}) + "\n" for row in result))
+    out.flush()
+    tally.reported += 1
 
 
 def run(keeper: Keeper, client: str, file: Path, threads: int, tallies: dict[str, Tally]) -> None:
@@ -94,21 +115,19 @@ def run(keeper: Keeper, client: str, file: Path, threads: int, tallies: dict[str
     customers = google_ads.customers(keeper, client=client, skipped=lambda grant, why: tallies[grant.owner].add(why))
     bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     pool = ThreadPoolExecutor(threads)
-    try:
-        with bar, file.open("w", encoding="utf-8") as out:
+    with file.open("w", encoding="utf-8") as out, bar:
+        try:
             task = bar.add_task("Owners", total=len(owners))
             for customer, result in reports(pool, customers, 2 * threads):
-                owner, account = customer.grant.owner, customer.account.id
-                if isinstance(result, Exception):
-                    tallies[owner].add(result)
-                else:
-                    tallies[owner].reported += 1
-                    out.writelines(json.dumps({"owner": owner, "account": account, **row}) + "\n" for row in result)
+                keep(out, customer, result, tallies[customer.grant.owner])
                 bar.update(task, completed=len(tallies))
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C: what is under way is waited for, the rest is not begun
-    for owner in owners:
-        tallies[owner]  # who shares nothing is in the table, too
+        except BaseException:
+            print(f"nightly: {file} is incomplete", file=sys.stderr)
+            raise
+        finally:
+            for owner in owners:
+                tallies[owner]  # who shares nothing, or was not come to, is in the table, too
+            pool.shutdown(cancel_futures=True)
 
 
 def show(tallies: dict[str, Tally]) -> None:
@@ -117,10 +136,20 @@ def show(tallies: dict[str, Tally]) -> None:
     for owner, tally in sorted(tallies.items(), key=lambda each: (each[1].failed > 0, each[0])):
         table.add_row(owner, str(tally.reported), str(tally.failed), WHO[tally.code], tally.said)
     width = None if sys.stdout.isatty() else 500  # nothing is folded in a file, so that grep sees whole lines
-    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    with console.capture() as shown:  # printed by the console, it would end the program with 1 at a closed pipe
+        console.print(table)
     reported, failed = sum(each.reported for each in tallies.values()), sum(each.failed for each in tallies.values())
     troubled = sum(1 for each in tallies.values() if each.failed)
-    print(f"{reported} accounts reported, {failed} failures; trouble with {troubled} of {len(tallies)} owners")
+    sums = f"{reported} accounts reported, {failed} failures; trouble with {troubled} of {len(tallies)} owners"
+    print(shown.get() + sums, flush=True)
+
+
+def thread_count(text: str) -> int:
+    """Return a number of threads, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError("it is a number from 1 to 256")
+    return int(text)
 
 
 def main() -> int:
@@ -128,7 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="where the reports go")
     parser.add_argument("--client", default="google-ads", help="the OAuth client, as grantkeeper.toml names it")
-    parser.add_argument("--threads", type=int, default=16, help="how many accounts report at once")
+    parser.add_argument("--threads", type=thread_count, default=16, help="how many accounts report at once")
     arguments = parser.parse_args()
     logging.getLogger("google.ads.googleads").setLevel(logging.CRITICAL)  # the table says what was refused
     tallies: dict[str, Tally] = defaultdict(Tally)
@@ -141,7 +170,11 @@ def main() -> int:
     except (errors.GrantkeeperError, OSError) as error:
         print(f"nightly: {error}", file=sys.stderr)
         code = exit_code(error)
-    show(tallies)
+    try:
+        show(tallies)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # at exit Python would try once more
+        return 141
     return code or min((each.code for each in tallies.values() if each.code), default=0)
 
 

@@ -11,16 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from examples.crowd import ACCOUNTS, Crowd, crowd
 from examples.site import load
-from grantkeeper import errors
+from grantkeeper import GrantStatus, errors
 from house.source import ROOT
 
 JOB = ROOT / "examples" / "nightly.py"
@@ -151,6 +152,73 @@ def test_an_unknown_client_is_yours_to_put_right(
     assert "Configured are: google-ads" in capsys.readouterr().err
 
 
+def test_a_database_that_goes_away_loses_no_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is under way by then is waited for, written and counted; the file is called incomplete."""
+    nightly = load("nightly")
+    people = [SimpleNamespace(owner=f"owner-{each}", status=GrantStatus.ACTIVE) for each in range(5)]
+    listed = threading.Event()
+
+    def customers(*_: object, **__: object) -> Iterator[SimpleNamespace]:
+        for person in people[:3]:
+            yield SimpleNamespace(grant=person, account=SimpleNamespace(id="1"))
+        listed.set()
+        raise errors.DatabaseUnavailable("The database is away.")
+
+    def report(customer: SimpleNamespace) -> tuple[SimpleNamespace, list[dict[str, int]]]:
+        assert listed.wait(20)
+        return customer, [{"x": 1}]
+
+    keeper = SimpleNamespace(client=lambda name: SimpleNamespace(name=name), grants=lambda **_: people)
+    monkeypatch.setattr(nightly.google_ads, "customers", customers)
+    monkeypatch.setattr(nightly, "report", report)
+    tallies: dict[str, Any] = defaultdict(nightly.Tally)
+    with pytest.raises(errors.DatabaseUnavailable):
+        nightly.run(keeper, "google-ads", folder / "reports.jsonl", 2, tallies)
+
+    written = [json.loads(line)["owner"] for line in (folder / "reports.jsonl").read_text().splitlines()]
+    assert sorted(written) == ["owner-0", "owner-1", "owner-2"]
+    assert {owner: tally.reported for owner, tally in tallies.items()} == {
+        **dict.fromkeys(written, 1),
+        "owner-3": 0,
+        "owner-4": 0,
+    }
+    assert "is incomplete" in capsys.readouterr().err
+
+
+def test_what_could_not_be_written_or_shown_is_not_called_done(folder: Path) -> None:
+    """A full disk: nothing was reported, yours to mend. A table that nobody reads: 141, and no word of it."""
+    with crowd(folder, 2) as at:
+        (folder / "reports.jsonl").symlink_to("/dev/full")
+        full = run(at)
+        (folder / "reports.jsonl").unlink()
+        reads, writes = os.pipe()
+        os.close(reads)
+        unread = subprocess.run(**command(at), stdout=writes, stderr=subprocess.PIPE, timeout=60, check=False)
+        os.close(writes)
+
+        assert full.returncode == 3
+        assert "0 accounts reported, 0 failures; trouble with 0 of 2 owners" in full.stdout
+        assert "reports.jsonl is incomplete" in full.stderr
+        assert "No space left on device" in full.stderr
+        assert (unread.returncode, unread.stderr) == (141, b"")
+        assert set(reported(at)) == at.grants.keys()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many", "1000000"])
+def test_a_number_of_threads_that_is_none_is_a_wrong_use(
+    count: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said before anything is asked for."""
+    monkeypatch.setattr("sys.argv", ["nightly.py", "reports.jsonl", f"--threads={count}"])
+    with pytest.raises(SystemExit) as ended:
+        load("nightly").main()
+
+    assert ended.value.code == 2
+    assert "from 1 to 256" in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_with_the_table_of_what_was_done(folder: Path) -> None:
     """What is under way is waited for, the rest is not begun."""
     entered, left = threading.Event(), threading.Event()
@@ -170,7 +238,8 @@ def test_ctrl_c_ends_with_the_table_of_what_was_done(folder: Path) -> None:
 
         assert job.returncode == 130
         assert b"accounts reported" in stdout
-        assert stderr == b""
+        assert b"of 8 owners" in stdout
+        assert stderr == b"nightly: reports.jsonl is incomplete\n"
         assert len(refreshes(at)) < 8
 
 
