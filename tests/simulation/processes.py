@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -161,13 +163,15 @@ class SimStore:
     def close(self) -> None:
         """Leave it open, for the others."""
 
+    @property
+    def accounts(self) -> SimPart:
+        """Return its part for accounts, reached in the same way."""
+        return SimPart(self, "accounts")
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*args: Any, **named: Any) -> Any:
-            return self._called(name, args, named)
+        return partial(self._called, name)
 
-        return call
-
-    def _called(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def _called(self, name: str, *args: Any, **named: Any) -> Any:
         process, world, faults = self._process, self._world, self._world.faults
         rng, scheduler = world.rng, world.scheduler
         process.seam(name, int(rng.random() * faults.database_latency))
@@ -192,7 +196,7 @@ class SimStore:
         """Do it; the checker looks at what became of it."""
         checker, scheduler = self._world.checker, self._world.scheduler
         try:
-            result = getattr(self._real, name)(*args, **named)
+            result = attrgetter(name)(self._real)(*args, **named)
         except Exception as error:
             scheduler.note(f"{name}: {type(error).__name__}")
             raise
@@ -209,6 +213,16 @@ class SimStore:
             scheduler.note(f"{name} {row.grant.id}: {row.grant.status} {row.grant.reason} v{row.grant.version}")
             checker.wrote(row.grant.id)
         return result
+
+
+class SimPart:
+    """A part of the store, as a process reaches it."""
+
+    def __init__(self, store: SimStore, name: str) -> None:
+        self._store, self._name = store, name
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._store._called, f"{self._name}.{name}")
 
 
 class SimTransport:
