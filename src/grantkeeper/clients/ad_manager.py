@@ -170,6 +170,7 @@ def networks(
 
     Raises:
         InvalidInput, Misconfigured: as `client`. DatabaseUnavailable: the grants cannot be read.
+        Whatever is no GrantkeeperError is a bug, and ends the whole: it would be there for each of the grants.
     """
     make = _maker(application_name, cache, timeout, custom_http_headers, enable_compression=enable_compression)
     tell = skipped or warn

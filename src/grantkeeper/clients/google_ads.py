@@ -29,6 +29,8 @@ from .reached import (
     Managers,
     Skipped,
     account_of,
+    check_ambiguous,
+    check_login,
     every_account,
     login_of,
     only_account,
@@ -72,7 +74,8 @@ def client(
         grant_id: the grant.
         customer_id: the account that the calls are for; it has to be shared and enabled, and the manager account
             through which its person reaches it is found. Default: the one account that is shared, when it is one.
-        login_customer_id: that manager account, when you know better; "123-456-7890", "1234567890" or a number.
+        login_customer_id: that manager account, when you know better; "123-456-7890", "1234567890" or a number. Without
+            `customer_id`, it has to be shared or to lead to an account that is, unless the grant does not know it.
         ambiguous: what to do when several managers lead to `customer_id` equally directly: "refuse", or take the
             "first", the one of the lowest id.
         linked_customer_id: the same forms; only for the few calls that ask for it.
@@ -82,20 +85,23 @@ def client(
         use_proto_plus: messages as proto-plus (the default) or as plain protobuf.
 
     Raises:
-        InvalidInput: a customer id, the endpoint or the version cannot be right; several managers lead to the account;
-            `source` knows of no accounts and `customer_id` is given.
+        InvalidInput: a customer id, the developer token, the endpoint, the version or `ambiguous` cannot be right;
+            several managers lead to the account; `source` knows of no accounts and `customer_id` is given.
         AccessRefused: the account is not shared, lost or not enabled, or no manager leads to it; `.code` says which.
         NotFound: the grant never reached the account.
         Misconfigured: google-ads is not installed.
         ConsentRequired, ProviderUnavailable ...: the accounts were not looked at yet, and cannot be.
     """
     make = _maker(linked_customer_id, developer_token, endpoint, version, use_proto_plus=use_proto_plus)
+    check_ambiguous(ambiguous)
     login, wanted = _digits("login_customer_id", login_customer_id), _digits("customer_id", customer_id)
     account: Account | None = None
     if wanted is not None:
         account = account_of(source, grant_id, kind=KIND, account_id=wanted)
     elif login is None:
         account = only_account(source, grant_id, kind=KIND)
+    else:
+        check_login(source, grant_id, kind=KIND, login=login)
     if account is not None and login is None:
         login = login_of(account, ambiguous)
     credentials = google_auth.credentials(source, grant_id)
@@ -148,8 +154,10 @@ def customers(
 
     Raises:
         InvalidInput, Misconfigured: as `client`. DatabaseUnavailable: the grants cannot be read.
+        Whatever is no GrantkeeperError is a bug, and ends the whole: it would be there for each of the grants.
     """
     make = _maker(None, developer_token, endpoint, version, use_proto_plus=use_proto_plus)
+    check_ambiguous(ambiguous)
     tell = skipped or warn
     found = every_account(source, KIND, owner=owner, client=client, managers=managers, skipped=tell)
     return _customers(source, make, found, ambiguous, tell)
@@ -190,12 +198,21 @@ def _maker(
 
     return partial(
         GrantAdsClient,
-        developer_token=developer_token or None,
+        developer_token=_developer_token(developer_token),
         endpoint=_endpoint(endpoint),
         linked_customer_id=_digits("linked_customer_id", linked_customer_id),
         version=_version(version),
         use_proto_plus=use_proto_plus,
     )
+
+
+def _developer_token(token: str | None) -> str | None:
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise InvalidInput(
+            "developer_token has characters that no header can carry.",  # not which: it is a secret
+            advice="Pass it as Google's API Center shows it, without a line break or a space, or leave it out.",
+        )
+    return token or None
 
 
 def _digits(name: str, value: str | int | None) -> str | None:

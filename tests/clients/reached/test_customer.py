@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clients.reached.conftest import (
@@ -124,6 +126,18 @@ def test_a_customer_id_that_is_none_is_refused(keeper: Keeper, give: Give, given
         google_ads.client(keeper, give(BOSS).id, customer_id=given)
 
 
+@pytest.mark.parametrize(
+    "given", [{"ambiguous": "x"}, {"ambiguous": None}, {"developer_token": "abc\n"}, {"developer_token": "a\x00bc"}]
+)
+def test_what_cannot_be_meant_is_refused(keeper: Keeper, give: Give, given: dict[str, Any]) -> None:
+    """By both builders, and before the first call fails of it in words of gRPC's; a token is not shown."""
+    grant = give(CARLA)
+    for build in (lambda: google_ads.client(keeper, grant.id, **given), lambda: google_ads.customers(keeper, **given)):
+        with pytest.raises(InvalidInput) as caught:
+            build()
+        assert "bc" not in str(caught.value).replace("ambiguous", "")
+
+
 def test_a_source_without_accounts_cannot_resolve_one(source: ScriptedSource) -> None:
     """It says so, rather than to hand out what may not be shared."""
     with pytest.raises(InvalidInput, match="ScriptedSource does not know which accounts"):
@@ -157,14 +171,38 @@ def test_a_grant_for_another_api_has_no_default(keeper: Keeper, give: Give) -> N
     assert google_ads.client(keeper, give(BOSS, "ad-manager").id).customer_id is None
 
 
-def test_a_login_customer_id_alone_asks_nobody(keeper: Keeper, give: Give, emulator: Emulator) -> None:
-    """As the library has it: who passes it knows."""
+@pytest.mark.parametrize(
+    ("shared", "login"),
+    [([HOTELS], GROUP), ([GROUP], GROUP), ([HOTELS, NORTH], NORTH), ([HOTELS], CARLAS), ([], "9999999999")],
+)
+def test_a_login_customer_id_alone_is_for_what_is_shared_or_unknown(
+    keeper: Keeper, give: Give, shared: list[str], login: str
+) -> None:
+    """A manager on the way to what is shared, a shared account, or one that only the API can say something about."""
     grant = give(BOSS)
-    before = len(emulator.requests("/v26/customers:listAccessibleCustomers"))
-    ads = google_ads.client(keeper, grant.id, login_customer_id=GROUP)
+    keeper.accounts(grant.id)
+    keeper.share(grant.id, [("google_ads", each) for each in shared])
+    ads = google_ads.client(keeper, grant.id, login_customer_id=login)
 
-    assert (ads.login_customer_id, ads.customer_id) == (GROUP, None)
-    assert len(emulator.requests("/v26/customers:listAccessibleCustomers")) == before
+    assert (ads.login_customer_id, ads.customer_id) == (login, None)
+
+
+@pytest.mark.parametrize("login", [FUCHS, NORTH])
+def test_a_client_does_not_log_in_as_an_account_that_is_not_shared(keeper: Keeper, give: Give, login: str) -> None:
+    """The person ticked one account; another is not to be had by calling it the login."""
+    grant = give(BOSS)
+    keeper.accounts(grant.id)
+    keeper.share(grant.id, [("google_ads", HOTELS)])
+    with pytest.raises(AccessRefused) as caught:
+        google_ads.client(keeper, grant.id, login_customer_id=login)
+
+    assert (caught.value.code, caught.value.grant_id, caught.value.account_id) == ("not_shared", grant.id, login)
+
+
+def test_a_login_customer_id_is_taken_as_it_is_where_accounts_are_not_known(source: ScriptedSource) -> None:
+    """As the library has it: who passes it knows."""
+    assert google_ads.client(source, GRANT, login_customer_id=GROUP).login_customer_id == GROUP
+    assert source.asked == []
 
 
 def test_a_refusal_names_the_account_that_the_client_is_for(

@@ -126,6 +126,25 @@ def test_dead_grants_and_grants_in_trouble_stop_nobody(keeper: Keeper, give: Giv
     }
 
 
+@pytest.mark.parametrize("bug", [ValueError("v"), OSError("o")])
+def test_a_bug_is_nobodys_trouble_alone_and_ends_the_job(
+    keeper: Keeper, give: Give, monkeypatch: pytest.MonkeyPatch, bug: Exception
+) -> None:
+    """Left out as if the grant were to blame, it would leave out every grant, and the job would seem to succeed."""
+    give(CARLA)
+
+    def broken(*_: object, **__: object) -> None:
+        raise bug
+
+    monkeypatch.setattr(keeper, "accounts", broken)
+    skips = Skips()
+    with pytest.raises(type(bug)) as caught:
+        list(google_ads.customers(keeper, skipped=skips))
+
+    assert caught.value is bug
+    assert skips.seen == []
+
+
 def test_who_is_left_out_is_in_the_log(
     keeper: Keeper, give: Give, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -299,9 +299,9 @@ def test_of_a_token_that_is_seconds_old_nothing_is_known_yet(
     grant = connect("nordwind", IDA)
     clock.advance(A_WHILE)
     keeper.refresh(grant.id)
+    ads = google_ads.client(keeper, grant.id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
     emulator.revoke(IDA)
     session = AuthorizedSession(google_auth.credentials(keeper, grant.id))  # type: ignore[no-untyped-call]
-    ads = google_ads.client(keeper, grant.id, login_customer_id=CUSTOMER, endpoint=serving.grpc_target)
     calls: list[tuple[object, Callable[[], object]]] = [
         (session, lambda: session.get(serving.url + LIST).raise_for_status()),
         (ads, lambda: ads.get_service("CustomerService").list_accessible_customers()),

@@ -37,7 +37,8 @@ def every_account(
     """Yield each account of this kind that an active grant shares and that is enabled, with its grant; lazily.
 
     A grant that needs a new consent, or whose accounts cannot be had, is passed to `skipped`; the others go on. Grants
-    whose scopes reach no account of this kind are passed over, as are those that are pending or revoked.
+    whose scopes reach no account of this kind are passed over, as are those that are pending or revoked. Only a
+    GrantkeeperError is one grant's trouble: anything else (OSError, ValueError ...) is a bug and passes.
     """
     scopes = _scopes(kind)
     for grant in source.grants(owner, client):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from grantkeeper.errors import AccessRefused, InvalidInput
+from grantkeeper.errors import AccessRefused, InvalidInput, NotFound
 from grantkeeper.model import Account, AccountSource, TokenSource, Way
 
 Ambiguous: TypeAlias = Literal["refuse", "first"]
@@ -43,6 +43,39 @@ def only_account(source: TokenSource, grant_id: str, *, kind: str) -> Account | 
         return None  # nothing of this kind is reached, so there is nothing to choose
     usable = [each for each in shared if each.enabled and not each.manager]
     return usable[0] if len(usable) == 1 else None
+
+
+def check_login(source: TokenSource, grant_id: str, *, kind: str, login: str) -> None:
+    """Check that calls in the name of the account `login` are for what is shared, where the source knows of it.
+
+    Raises:
+        AccessRefused: the grant reaches it, and neither it nor an account that it leads to is shared.
+        ConsentRequired, ProviderUnavailable ...: whatever the source raises.
+    """
+    if not isinstance(source, AccountSource):
+        return
+    try:
+        source.account(grant_id, kind=kind, account_id=login)
+    except NotFound:
+        return  # nothing is known of it: what it may is for the API to say
+    except AccessRefused as refused:
+        if refused.code != "not_shared" or _leads_to_shared(source, grant_id, kind, login):
+            return
+        raise
+
+
+def _leads_to_shared(source: AccountSource, grant_id: str, kind: str, login: str) -> bool:
+    return any(way.root == login for each in source.accounts(grant_id, kind=kind) for way in each.ways)
+
+
+def check_ambiguous(ambiguous: Ambiguous) -> None:
+    """Check what a caller without type checks may have passed.
+
+    Raises:
+        InvalidInput: it is none of the words.
+    """
+    if ambiguous not in get_args(Ambiguous):
+        raise InvalidInput(f"ambiguous={ambiguous!r:.40} is not known.", advice='Allowed are "refuse" and "first".')
 
 
 def login_of(account: Account, ambiguous: Ambiguous) -> str | None:
