@@ -201,9 +201,9 @@ def test_of_a_stream_that_nobody_can_read_any_more_the_status_counts_if_it_says_
     told.answers.append(Tell(status=status, body=json.dumps(SERVICE_DISABLED).encode()))
     with pytest.raises(Exception) as caught, google_auth.api_errors(credentials):
         if library == "requests":
-            answer = requests.get(told.url, headers=headers, stream=True, timeout=20)
-            assert b"".join(answer.iter_content(10))
-            answer.raise_for_status()
+            with requests.Session() as session, session.get(told.url, headers=headers, stream=True) as answer:
+                assert b"".join(answer.iter_content(10))
+                answer.raise_for_status()
         else:
             with httpx2.stream("GET", told.url, headers=headers) as streamed:
                 streamed.raise_for_status()
