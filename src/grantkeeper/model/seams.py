@@ -88,7 +88,8 @@ class AccountStore(Protocol):
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
         `look.version` must be one more than what is stored, the grant must not be revoked, its subject must be
-        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked; raises Conflict if not.
+        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked. Else it raises
+        Conflict.
         """
 
     def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:

@@ -81,7 +81,8 @@ class Accounts:
         """Save a look, the accounts that it changed or found, and the event of it, in one transaction.
 
         `look.version` must be one more than what is stored, the grant must not be revoked, its subject must be
-        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked; raises Conflict if not.
+        `person`, who was looked for, and what it shares `seen`, by which the accounts were marked. Else it raises
+        Conflict.
         """
         values, rows = _look_values(look), [_values(account) for account in changed]
         keys = [_key(account.grant_id, account.kind, account.id) for account in changed]
