@@ -289,7 +289,7 @@ class Keeper(AccountVerbs, FileVerbs):
         """Return the other live grants that revoking this one at the provider would end too; raises NotFound.
 
         Those that it may end are among them: where one of the two was imported and its person is not known
-        (`Grant.identified`), nobody can tell whether they are the same person's.
+        (`Grant.identified`), nobody can tell whether they are the same person's. Of those it names about a thousand.
         """
         return tuple(row.grant for row in self._revoking.siblings(self.get(grant_id)))
 

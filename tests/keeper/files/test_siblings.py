@@ -9,6 +9,7 @@ import pytest
 
 from grantkeeper import ConsentRequired, Grant, GrantStatus, Keeper
 from grantkeeper.emulator import Emulator
+from grantkeeper.keeper import revoking
 from grantkeeper.testing import Connect
 from keeper.files.old import old_token
 from keeper.people import IDA, SAM
@@ -88,3 +89,16 @@ def test_a_token_that_does_not_open_is_not_replaced_by_a_strangers(
 
     assert keeper.revoke(known.id, siblings="end").at_provider == "unreadable"
     assert emulator.requests("/revoke") == ()
+
+
+def test_not_all_grants_of_a_business_are_read_beside_one_import(
+    keeper: Keeper, connect: Connect, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A business with a million grants revokes one import without reading them all; that there are some is enough."""
+    monkeypatch.setattr(revoking, "PAGE", 1)
+    monkeypatch.setattr(revoking, "PERHAPS", 2)
+    for number in range(5):
+        connect(f"owner-{number}", SAM)
+
+    assert len(keeper.siblings(grant.id)) == 2
+    assert keeper.revoke(grant.id).at_provider == "kept"
