@@ -132,6 +132,18 @@ def test_a_choice_overtakes_a_look_that_is_under_way(store: SqlStore) -> None:
     assert store.accounts.of("g1") == [account(shared=True)]
 
 
+def test_a_second_choice_overtakes_a_look_that_is_under_way_too(store: SqlStore) -> None:
+    """What the grant shares is `chosen` before and after: only the count of looks tells that the ticks changed."""
+    chosen = Sharing(mode="chosen")
+    store.accounts.save_look(look(), [USUAL], person="g1", seen=ALL)
+    store.accounts.share("g1", frozenset({USUAL.key}), event=CHOSEN)
+    read = store.accounts.looks("g1")[0].version
+    store.accounts.share("g1", frozenset(), event=dataclasses.replace(CHOSEN, at=NOW + timedelta(seconds=1)))
+    with pytest.raises(Conflict):
+        store.accounts.save_look(look(read + 1), [account(shared=True)], person="g1", seen=chosen)
+    assert store.accounts.of("g1") == [USUAL]
+
+
 @pytest.mark.parametrize(
     "sharing",
     [
