@@ -214,9 +214,13 @@ class AsyncKeeper:
         """See `Keeper.hand_out`."""
         return await self._run(self._database, self.keeper.hand_out, grant_id, form=form, who=who)
 
-    async def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
+    async def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
         """See `Keeper.revoke`."""
-        return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings)
+        return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings, by=by)
+
+    async def run(self, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb of the keeper that needs its database only, on a thread for such."""
+        return await self._run(self._database, verb, *args, **kwargs)
 
     async def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
         """See `Keeper.recover`."""

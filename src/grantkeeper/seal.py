@@ -57,15 +57,17 @@ class KeyRing:
         Misconfigured: there is no key, or one is not 32 random bytes; the message says which, never what.
     """
 
-    __slots__ = ("_boxes", "_newest")
+    __slots__ = ("_boxes", "_newest", "_signing")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
+        self._signing: dict[str, bytes] = {}
         self._boxes: dict[bytes, AESGCM] = {}  # a traceback that shows local variables needs a repr in any case
         problem = _ring_problem(keys)
         if problem:
             del keys  # a traceback that shows local variables must not show them
             raise Misconfigured(problem, advice=_MAKE_ONE)
         self._boxes = {_key_id(key): AESGCM(key) for key in keys}
+        self._signing = {_key_id(key).hex(): _signing_key(key) for key in keys}
         self._newest = _key_id(keys[-1])
 
     @classmethod
@@ -141,6 +143,18 @@ class KeyRing:
             return None
         return self._wrap(self._unwrap(key, context), context)
 
+    def sign(self, content: bytes) -> tuple[str, str]:
+        """Return the id of the newest key, hex, and an HMAC-SHA-256 by what is derived from it, hex."""
+        key_id = self._newest.hex()
+        return key_id, hmac.digest(self._signing[key_id], content, hashlib.sha256).hex()
+
+    def signed(self, content: bytes, *, key_id: str, mac: str) -> bool | None:
+        """Tell whether `sign` made this; None when the key is not in the ring."""
+        key = self._signing.get(key_id)
+        if key is None:
+            return None
+        return hmac.compare_digest(hmac.digest(key, content, hashlib.sha256).hex().encode(), mac.encode())
+
     def _new_data_key(self, context: SealContext) -> tuple[bytes, AESGCM]:
         data_key = os.urandom(KEY_BYTES)
         return self._wrap(data_key, context), AESGCM(data_key)
@@ -203,6 +217,11 @@ def _decoded(line: str) -> bytes | None:
 def _key_id(key: bytes) -> bytes:
     """Return what names a ring key in public: 64 bits that say nothing about it."""
     return hmac.digest(key, b"grantkeeper ring key id", hashlib.sha256)[:_ID]
+
+
+def _signing_key(key: bytes) -> bytes:
+    """Return the key that signs: derived, so that no key has two uses (NIST SP 800-57 5.2)."""
+    return hmac.digest(key, b"grantkeeper signing key 1", hashlib.sha256)
 
 
 def _named_key(wrapped: bytes, context: SealContext) -> bytes:

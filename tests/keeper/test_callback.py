@@ -17,7 +17,7 @@ from grantkeeper import (
     Redirect,
 )
 from grantkeeper.emulator import Emulator
-from grantkeeper.keeper.consent.flows import sha256
+from grantkeeper.keeper.consent.invited import sha256
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent
 from keeper.people import IDA, SAM, TOM, asked, exchanges

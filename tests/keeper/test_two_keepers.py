@@ -24,7 +24,7 @@ from grantkeeper import (
     Secret,
 )
 from grantkeeper.emulator import Emulator
-from grantkeeper.keeper.consent.flows import sha256
+from grantkeeper.keeper.consent.invited import sha256
 from grantkeeper.model import GrantRow, Sharing
 from grantkeeper.testing import EmulatorTransport, consent
 from keeper.people import IDA, SAM, TOM, Two, refreshes

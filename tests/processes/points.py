@@ -69,7 +69,7 @@ class StoreWithPoints(SqlStore):
         with _Between(self._wire, "lease"):
             return super().begin_refresh(grant_id, **rest)
 
-    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+    def save_tokens(self, row: GrantRow, **rest: Any) -> None:
         """Save, between two points; or be away."""
         if self._wire.armed_with("journal kept"):
             self._saves += 1
@@ -80,7 +80,7 @@ class StoreWithPoints(SqlStore):
             if self._refused:
                 self._wire.reach("before save again")
             with _Between(self._wire, "save"):
-                super().save_tokens(row, expected_version=expected_version, attempt=attempt)
+                super().save_tokens(row, **rest)
         except Conflict:
             self._refused = True
             self.refused()
@@ -164,6 +164,14 @@ class SealerWithPoints:
     def rewrap(self, key: bytes, context: SealContext) -> bytes | None:
         """Wrap anew; nothing of a refresh."""
         return self._ring.rewrap(key, context)
+
+    def sign(self, content: bytes) -> tuple[str, str]:
+        """Sign; nothing of a refresh."""
+        return self._ring.sign(content)
+
+    def signed(self, content: bytes, *, key_id: str, mac: str) -> bool | None:
+        """Look at a signature; nothing of a refresh."""
+        return self._ring.signed(content, key_id=key_id, mac=mac)
 
 
 class TransportWithPoints(HttpTransport):

@@ -88,11 +88,11 @@ class Database(SqlStore):
         _check(self.unwritable)
         return super().end_refresh(grant_id, **rest)
 
-    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+    def save_tokens(self, row: GrantRow, **rest: Any) -> None:
         """Save tokens, unless it is away."""
         self.saves += 1
         _check(self.unwritable)
-        super().save_tokens(row, expected_version=expected_version, attempt=attempt)
+        super().save_tokens(row, **rest)
 
 
 def _check(error: GrantkeeperError | None) -> None:

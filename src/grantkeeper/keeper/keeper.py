@@ -35,10 +35,17 @@ from .files.adopting import Adopting
 from .files.handing_out import Export, HandingOut
 from .files.verbs import FileVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
+from .links.linking import Linking
 from .parts import Parts
 from .refresh.leases import LEASE
 from .refresh.refusals import Closed
 from .revoking import Revoking, Siblings
+from .service.answers import KeptAnswers
+from .service.auditing import Auditing
+from .service.health import Health
+from .service.keys import ApiKeys
+from .service.operators import OperatorDesk
+from .service.webhooks import WebhookDesk
 from .tokens.keeping import WAIT_FOR_LEASE
 from .tokens.refreshes import Refreshes
 from .vault import Vault
@@ -106,6 +113,7 @@ class Keeper(AccountVerbs, FileVerbs):
             pause=pause or self._pause,
             journal=journal,
             rotated=rotated,
+            mac=sealer.sign,
         )
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
@@ -116,6 +124,10 @@ class Keeper(AccountVerbs, FileVerbs):
         looking = Looking(parts, token=self.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self._now = now
+        self.links = Linking(parts)
+        self.keys, self.operators = ApiKeys(parts), OperatorDesk(parts)
+        self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
+        self.health, self.answers = Health(parts), KeptAnswers(parts)
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
         self._remembered = memory.fresh
 
@@ -343,16 +355,16 @@ class Keeper(AccountVerbs, FileVerbs):
 
     # --- ending -----------------------------------------------------------------------------------------------
 
-    def revoke(self, grant_id: str, *, siblings: Siblings = "keep") -> Revocation:
+    def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
         """End a grant: unusable here at once, its tokens erased, and revoked at the provider (RFC 7009).
 
         At Google a revocation ends all grants of that person in the whole Cloud project. While such siblings live, the
         grant is ended here only (`at_provider="kept"`); `siblings="end"` ends them all, and says so in each. One that
         is a sibling only perhaps, as `siblings` explains, counts as well; on "end" it is left as it is, and its next
         refresh tells whether it ended.
-        Calling it again is harmless, and repeats a revocation that is `pending`.
+        Calling it again is harmless, and repeats a revocation that is `pending`. `by` goes into the audit log.
         """
-        return self._revoking.revoke(grant_id, siblings)
+        return self._revoking.revoke(grant_id, siblings, by=by)
 
     def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
         """Bring to an end what processes that were killed left behind; returns how many refreshes were resolved.

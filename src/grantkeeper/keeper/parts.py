@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..journal import Journal
-from ..model import OAuthClient, Store
+from ..model import AuditEntry, Beside, Event, Mac, OAuthClient, Store
 from .authority import Authority
 from .vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The database, the vault, the way to providers, and time; `rotated` is told when a replaced token was saved."""
+    """The database, the vault, the way to providers, and time; `rotated` is told when a replaced token was saved.
+
+    `mac` signs the audit log's entries.
+    """
 
     store: Store
     vault: Vault
@@ -24,3 +27,8 @@ class Parts:
     pause: Callable[[timedelta], None]
     journal: Journal | None
     rotated: Callable[[], object]
+    mac: Mac
+
+    def beside(self, *audit: AuditEntry, events: tuple[Event, ...] = ()) -> Beside:
+        """Return what is written with a change: events, and audit entries with what signs them."""
+        return Beside(events=events, audit=audit, mac=self.mac)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from ..errors import Conflict, NotFound, SealBroken
-from ..model import Grant, GrantRow, GrantStatus, Reason, Revocation, Secret
+from ..model import AuditEntry, Grant, GrantRow, GrantStatus, Reason, Revocation, Secret
 from .consent.consents import LIVE, has_refresh_token
+from .happened import changes
 from .parts import Parts
 
 Siblings: TypeAlias = Literal["keep", "end"]
@@ -23,6 +24,7 @@ class Revoking:
     """The verb revoke of a keeper."""
 
     def __init__(self, parts: Parts, *, forget: Callable[[Grant], None]) -> None:
+        self._parts = parts
         self._store = parts.store
         self._vault = parts.vault
         self._authority = parts.authority
@@ -73,13 +75,13 @@ class Revoking:
                 return found
             after = rows[-1].grant.id
 
-    def revoke(self, grant_id: str, siblings: Siblings) -> Revocation:
+    def revoke(self, grant_id: str, siblings: Siblings, *, by: str) -> Revocation:
         """End the grant here at once, then at the provider when nobody else lives from it there (O-50, O-51).
 
         Where it is not known whether another grant is the same person's, the provider is told only on `end`; that
         other grant is left as it is then, and its next refresh tells whether it ended.
         """
-        row = self._end_here(grant_id)
+        row = self._end_here(grant_id, by=by, siblings=siblings)
         others = self.siblings(row.grant)
         if others and siblings == "keep":
             return Revocation(grant=self._erased(row), at_provider="kept", siblings=len(others))
@@ -109,12 +111,23 @@ class Revoking:
             return None
         return tokens.refresh_token or tokens.access_token
 
-    def _end_here(self, grant_id: str) -> GrantRow:
+    def _end_here(self, grant_id: str, *, by: str, siblings: Siblings) -> GrantRow:
         def ended(row: GrantRow) -> GrantRow:
             grant = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.DISCONNECTED)
             return replace(row, grant=grant)
 
-        return self._change(grant_id, ended)
+        def told(grant: Grant) -> AuditEntry:
+            return AuditEntry(
+                at=grant.updated_at,
+                actor=by,
+                action="grant.revoke",
+                target=f"grant:{grant.id}",
+                owner=grant.owner,
+                data={"client": grant.client, "siblings": siblings},
+                personal={"person": grant.person},
+            )
+
+        return self._change(grant_id, ended, told)
 
     def _erased(self, row: GrantRow) -> Grant:
         """Drop the data key and the ciphertext: without its key a copy in a backup opens no more."""
@@ -135,7 +148,9 @@ class Revoking:
 
         self._change(listed.grant.id, ended)
 
-    def _change(self, grant_id: str, change: Callable[[GrantRow], GrantRow]) -> GrantRow:
+    def _change(
+        self, grant_id: str, change: Callable[[GrantRow], GrantRow], told: Callable[[Grant], AuditEntry] | None = None
+    ) -> GrantRow:
         """Save a changed row by compare-and-swap, reading again whenever somebody saved first."""
         for _ in range(SAVE_ATTEMPTS):
             row = self._store.grant(grant_id)
@@ -146,8 +161,10 @@ class Revoking:
                 return row
             grant = replace(changed.grant, version=row.grant.version + 1, updated_at=self._now())
             saved = replace(changed, grant=grant)
+            audit = () if told is None else (told(grant),)
+            beside = self._parts.beside(*audit, events=changes(row.grant, grant, at=grant.updated_at))
             try:
-                self._store.save_grant(saved, expected_version=row.grant.version)
+                self._store.save_grant(saved, expected_version=row.grant.version, beside=beside)
             except Conflict:
                 continue
             self._forget(grant)

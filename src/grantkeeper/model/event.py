@@ -11,16 +11,51 @@ ACCOUNTS_CHANGED: Final = "grant.accounts_changed"
 ACCOUNTS_SHARED: Final = "grant.accounts_shared"
 GRANT_IMPORTED: Final = "grant.imported"
 GRANT_EXPORTED: Final = "grant.exported"
+GRANT_PENDING: Final = "grant.pending"
+GRANT_CONNECTED: Final = "grant.connected"
+GRANT_CONSENT_REQUIRED: Final = "grant.consent_required"
+GRANT_RECONNECTED: Final = "grant.reconnected"
+GRANT_REVOKED: Final = "grant.revoked"
+GRANT_ENDING: Final = "grant.ending"
+GRANT_CAP_NEAR: Final = "grant.cap_near"
+SCOPES_CHANGED: Final = "grant.scopes_changed"
+LINK_OPENED: Final = "link.opened"
+LINK_EXPIRED: Final = "link.expired"
+CLIENT_FAILING: Final = "client.failing"
+CLIENT_RECOVERED: Final = "client.recovered"
+
+KINDS: Final = (
+    GRANT_PENDING,
+    GRANT_CONNECTED,
+    GRANT_CONSENT_REQUIRED,
+    GRANT_RECONNECTED,
+    SCOPES_CHANGED,
+    ACCOUNTS_CHANGED,
+    ACCOUNTS_SHARED,
+    GRANT_IMPORTED,
+    GRANT_EXPORTED,
+    GRANT_ENDING,
+    GRANT_CAP_NEAR,
+    GRANT_REVOKED,
+    LINK_OPENED,
+    LINK_EXPIRED,
+    CLIENT_FAILING,
+    CLIENT_RECOVERED,
+)
+"""Every kind of event there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to a grant, written with the change itself. `data` is JSON and holds no secret.
+    """Something that happened, written with the change itself. `data` is JSON and holds no secret.
 
-    `id` grows with each event of a database; 0 before it is written.
+    `id` names it; 0 before it is written. `position` is its place in the order in which events became visible, by which
+    readers go on from where they were; 0 before it has one, which is at the first look after its transaction.
+    `grant_id`, `owner` and `client` are "" when it is not about one.
     """
 
     id: int = 0
+    position: int = 0
     kind: str
     at: datetime
     grant_id: str

@@ -60,6 +60,8 @@ class Reason(StrEnum):
     """The provider gave no refresh token, not even when asked with prompt=consent."""
     DISCONNECTED = "disconnected"
     """Revoked on purpose, here."""
+    NOT_CONFIRMED = "not_confirmed"
+    """Somebody consented by a link, and the business has not said yet that it was the right person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,8 @@ class Grant:
 
     `scopes` is what was granted, `missing` what of the required scopes was not, `extra` what was granted unasked
     (earlier consents). `expires_at` is the access token's end, `ends_at` the refresh token's known hard end, if any,
-    `consented_at` when the consent was given that its refresh token came with.
+    `consented_at` when the consent was given that its refresh token came with. `confirmed` is False while the business
+    has not said that the right person consented.
     """
 
     id: str
@@ -89,6 +92,7 @@ class Grant:
     updated_at: datetime
     refreshed_at: datetime | None
     version: int
+    confirmed: bool = True
 
     @property
     def usable(self) -> bool:

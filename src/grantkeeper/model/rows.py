@@ -45,7 +45,8 @@ class GrantRow:
 
     `lease` names who refreshes it now, "" for nobody. `sent_at` is when its refresh token was first sent without that
     the outcome is known, None when nothing is open; `sends` is how often it was. `refused_at` is when the provider
-    first said that the grant is over while that was not believed yet.
+    first said that the grant is over while that was not believed yet. `due_at` is when the worker is to look at it
+    next, None to leave that as it is; it is written and never read.
     """
 
     grant: Grant
@@ -55,6 +56,7 @@ class GrantRow:
     sent_at: datetime | None = None
     sends: int = 0
     refused_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,8 @@ class FlowRow:
     `sealed` opens to the PKCE verifier and the nonce; None once used. `redirect_uri` is what the authorization request
     carried: the token request repeats it byte by byte (RFC 6749 4.1.3) whatever the configuration says meanwhile.
     `grant_id` is the grant that is consented again, or "". `outcome` is "" until the flow has ended. `picker` is how
-    the person chooses accounts afterwards; None when nobody is asked and all are shared.
+    the person chooses accounts afterwards; None when nobody is asked and all are shared. `link_id` is the invitation
+    that was followed, or "".
     """
 
     state_hash: str
@@ -94,6 +97,7 @@ class FlowRow:
     outcome: str = ""
     result_grant_id: str = ""
     picker: Picker | None = None
+    link_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

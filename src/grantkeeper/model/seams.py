@@ -11,6 +11,13 @@ from .event import Event
 from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
 from .rows import FlowRow, GrantRow, Imported, Installation, SealContext, Sealed
 from .secret import Secret
+from .service.access import KeyStore, OperatorStore
+from .service.audit import AuditStore
+from .service.beside import NOTHING, Beside
+from .service.health import HealthStore
+from .service.links import LinkStore
+from .service.webhooks import WebhookStore
+from .service.work import IdempotencyStore, WorkStore
 from .wire import Request, Response
 
 ALL_SHARED: Final = Sharing()
@@ -65,6 +72,12 @@ class Sealer(Protocol):
 
     def rewrap(self, key: bytes, context: SealContext) -> bytes | None:
         """Return the wrapped data key wrapped by the newest ring key, or None when it already is."""
+
+    def sign(self, content: bytes) -> tuple[str, str]:
+        """Return the id of the newest key, hex, and an HMAC-SHA-256 by what is derived from it, hex."""
+
+    def signed(self, content: bytes, *, key_id: str, mac: str) -> bool | None:
+        """Tell whether `sign` made this; None when the key is not known here."""
 
 
 class AccountStore(Protocol):
@@ -125,6 +138,38 @@ class Store(Protocol):
     def events(self) -> EventStore:
         """What happened."""
 
+    @property
+    def links(self) -> LinkStore:
+        """Invitations."""
+
+    @property
+    def keys(self) -> KeyStore:
+        """API keys."""
+
+    @property
+    def operators(self) -> OperatorStore:
+        """People of the business."""
+
+    @property
+    def webhooks(self) -> WebhookStore:
+        """Who is told of events."""
+
+    @property
+    def audit(self) -> AuditStore:
+        """What was done by whom."""
+
+    @property
+    def health(self) -> HealthStore:
+        """How OAuth clients do."""
+
+    @property
+    def work(self) -> WorkStore:
+        """What is due."""
+
+    @property
+    def answers(self) -> IdempotencyStore:
+        """Answers to requests that may be sent again."""
+
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
 
@@ -177,14 +222,21 @@ class Store(Protocol):
         `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
         """
 
-    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, imported: Imported | None = None) -> None:
-        """Add a row, in one transaction with what is kept of the token that it was taken over with.
+    def insert_grant(
+        self,
+        row: GrantRow,
+        *,
+        sharing: Sharing = ALL_SHARED,
+        imported: Imported | None = None,
+        beside: Beside = NOTHING,
+    ) -> None:
+        """Add a row, in one transaction with what is kept of the token that it was taken over with, and `beside`.
 
         Raises Conflict when a grant exists that is not revoked of (owner, client, issuer, subject), or of this token
-        where it may have only one.
+        where it may have only one; or when a link beside it was changed first.
         """
 
-    def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
+    def save_grant(self, row: GrantRow, *, expected_version: int, beside: Beside = NOTHING) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
 
         `row.grant.version` must be `expected_version + 1`. Lease, `sent_at` and `sends` stay as they are.
@@ -215,7 +267,9 @@ class Store(Protocol):
     def touch_lease(self, grant_id: str, *, lease: str) -> bool:
         """Write the row of this lease as it is, which shows that the database takes writes; False when it is gone."""
 
-    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+    def save_tokens(
+        self, row: GrantRow, *, expected_version: int, attempt: str | None, beside: Beside = NOTHING
+    ) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
 
         "" is given by who has none: then nobody may hold it.
@@ -228,6 +282,7 @@ class Store(Protocol):
         expected_version: int,
         sharing: Sharing | None = None,
         imported: Imported | None = None,
+        beside: Beside = NOTHING,
     ) -> None:
         """As `save_tokens` whoever holds the lease, for tokens that did not come from those in the row.
 

@@ -6,9 +6,10 @@ No I/O, no clock, nothing of HTTP or OAuth's wire.
 from .answers import OURS, Meaning, Refusal, meaning, mending
 from .breaker import NOT_SAID, Admission, Breakers, Change, Outcome, Why, outcome_of
 from .reasons import advice, why_it_ended
-from .timing import due
+from .timing import DAY, due, next_check, next_due, renew_at
 
 __all__ = [
+    "DAY",
     "NOT_SAID",
     "OURS",
     "Admission",
@@ -22,6 +23,9 @@ __all__ = [
     "due",
     "meaning",
     "mending",
+    "next_check",
+    "next_due",
     "outcome_of",
+    "renew_at",
     "why_it_ended",
 ]

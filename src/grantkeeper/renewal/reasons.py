@@ -88,6 +88,10 @@ _ADVICE: Final[Mapping[Reason, str]] = {
         "Remove this application's access on the provider's account page, then connect the account again."
     ),
     Reason.DISCONNECTED: "Connect the account again if it is to be used again.",
+    Reason.NOT_CONFIRMED: (
+        "Look at who consented, and confirm that it is the right person: on the dashboard, with `grantkeeper confirm` "
+        "or by the API."
+    ),
 }
 
 

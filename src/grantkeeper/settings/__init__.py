@@ -14,6 +14,7 @@ from .clients import oauth_clients
 from .document import CONFIG_NAME, Document, Unshown, read_document
 from .key_file import new_key_file
 from .keys import read_keys
+from .service import ServiceSettings, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from grantkeeper.model import OAuthClient
     from grantkeeper.seal import KeyRing
 
-__all__ = ["CONFIG_NAME", "Document", "Settings", "new_key_file", "oauth_clients", "read_document", "read_keys"]
+__all__ = [
+    "CONFIG_NAME",
+    "Document",
+    "ServiceSettings",
+    "Settings",
+    "SignIn",
+    "new_key_file",
+    "oauth_clients",
+    "read_document",
+    "read_keys",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +55,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     export_refresh_tokens: Literal["refused", "allowed"] = "refused"
+    service: ServiceSettings = field(default_factory=ServiceSettings)
 
     @classmethod
     def load(cls, path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -16,7 +16,7 @@ from . import tables
 # `ended` follows from the status, the lease's end is for the database to judge; the rest is for a worker, for the
 # accounts, for imports.
 _BESIDE: Final = frozenset(
-    {"ended", "due_at", "used_at", "checked_at", "lease_until", "sharing", "imported", "imported_once"}
+    {"ended", "due_at", "used_at", "checked_at", "warned_at", "lease_until", "sharing", "imported", "imported_once"}
 )
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)
@@ -43,6 +43,18 @@ _TEXT_LIMITS: Final[Mapping[str, int]] = {
     "subject": tables.SUBJECT_LENGTH,
     "email": tables.EMAIL_LENGTH,
     "kind": tables.KIND_LENGTH,
+    "link_id": tables.ID_LENGTH,
+    "endpoint_id": tables.ID_LENGTH,
+    "operator_id": tables.ID_LENGTH,
+    "key_id": tables.ID_LENGTH,
+    "token_hash": tables.ID_LENGTH,
+    "action": tables.KIND_LENGTH,
+    "actor": tables.NAME_LENGTH,
+    "target": tables.NAME_LENGTH,
+    "created_by": tables.NAME_LENGTH,
+    "key_name": tables.NAME_LENGTH,
+    "language": tables.WORD_LENGTH,
+    "reason": tables.WORD_LENGTH,
     "account_id": tables.ACCOUNT_LENGTH,
     "status": tables.WORD_LENGTH,
     "currency": tables.WORD_LENGTH,
@@ -112,8 +124,14 @@ def grant_values(row: GrantRow) -> dict[str, Any]:
         "sealed": sealed.data if sealed else None,
         "ended": grant.id if grant.status is GrantStatus.REVOKED else "",
         "refused_at": or_none(row.refused_at),
+        "unconfirmed": 0 if grant.confirmed else 1,
     }
     return checked(values)
+
+
+def due_values(row: GrantRow) -> dict[str, Any]:
+    """Return the column that says when the grant is due next, when the row says it; a worker may have moved it."""
+    return {} if row.due_at is None else {"due_at": instant(row.due_at)}
 
 
 def imported_values(imported: Imported | None) -> dict[str, Any]:
@@ -150,8 +168,8 @@ def _grant_row(columns: Sequence[Any]) -> GrantRow:
     _check_types(columns[:11], str)
     (ident, owner, client, issuer, subject, email, status, reason, scopes, missing, extra) = columns[:11]
     (expires, ends, consented, created, updated, refreshed, version, generation, key, data) = columns[11:21]
-    (lease, sent, sends, refused) = columns[21:]
-    _check_types((version, generation, sends), int)
+    (lease, sent, sends, refused, unconfirmed) = columns[21:]
+    _check_types((version, generation, sends, unconfirmed), int)
     grant = Grant(
         id=ident,
         owner=owner,
@@ -171,6 +189,7 @@ def _grant_row(columns: Sequence[Any]) -> GrantRow:
         updated_at=_EPOCH + timedelta(microseconds=updated),
         refreshed_at=moment(refreshed),
         version=version,
+        confirmed=not unconfirmed,
     )
     return GrantRow(
         grant=grant,
@@ -205,6 +224,7 @@ def flow_values(flow: FlowRow) -> dict[str, Any]:
         "outcome": flow.outcome,
         "result_grant_id": flow.result_grant_id,
         "picker": None if flow.picker is None else msgspec.json.encode(flow.picker).decode(),
+        "link_id": flow.link_id,
     }
     return checked(values)
 
@@ -224,8 +244,8 @@ def flow_row(columns: Sequence[Any]) -> FlowRow:
 
 def _flow_row(columns: Sequence[Any]) -> FlowRow:
     (state, browser, owner, client, redirect_uri, key, data, expires) = columns[:8]
-    (grant_id, other_account, forced, consumed, outcome, result_grant_id, picker) = columns[8:]
-    texts = (state, browser, owner, client, redirect_uri, grant_id, other_account, outcome, result_grant_id)
+    (grant_id, other_account, forced, consumed, outcome, result_grant_id, picker, link_id) = columns[8:]
+    texts = (state, browser, owner, client, redirect_uri, grant_id, other_account, outcome, result_grant_id, link_id)
     _check_types(texts, str)
     return FlowRow(
         state_hash=state,
@@ -242,6 +262,7 @@ def _flow_row(columns: Sequence[Any]) -> FlowRow:
         outcome=outcome,
         result_grant_id=result_grant_id,
         picker=None if picker is None else _decode_picker(picker),
+        link_id=link_id,
     )
 
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Update,
     bindparam,
-    delete,
     func,
     insert,
     or_,
@@ -26,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, Misconfigured, SealBroken
+from ..errors import Conflict, GrantkeeperError, InvalidInput, Misconfigured, SealBroken
 from ..forks import in_child
-from ..model import ALL_SHARED, UNIDENTIFIED, FlowRow, GrantRow, GrantStatus, Imported, Installation, Sharing
+from ..model import ALL_SHARED, NOTHING, UNIDENTIFIED, Beside, GrantRow, GrantStatus, Imported, Installation, Sharing
 from . import installations, rows, schema, tables
 from .clock import MICROSECONDS
 from .engine import CALL_SECONDS, create_file, engine_for, place
@@ -39,23 +38,27 @@ from .engine.writing import Landed, Work, Writer, both, holding
 from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
 from .records.access import Access
 from .records.accounts import Accounts, sharing_text
+from .records.beside import with_beside, write_beside
 from .records.events import Events, write
+from .records.flows import FlowRecords
 from .records.imports import KEEPING_FIRST, as_given, gone_with
 from .records.leases import END_REFRESH, TOUCH_LEASE, begin_refresh
+from .records.service.answers import Answers
+from .records.service.audit import AuditLog
+from .records.service.health import HealthRecords
+from .records.service.keys import Keys
+from .records.service.links import Links
+from .records.service.operators import Operators
+from .records.service.webhooks import Webhooks
+from .records.service.work import WorkRecords
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
 """Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""
 
 _GRANT: Final = tables.grant.columns
-_FLOW: Final = tables.flow.columns
 _INSTALLATION: Final = select(tables.installation.c.id)
 _GRANT_BY_ID: Final = select(*rows.GRANT_COLUMNS).where(_GRANT.id == bindparam("key"))
-_FLOW_BY_STATE: Final = select(*rows.FLOW_COLUMNS).where(_FLOW.state_hash == bindparam("key"))
 _INSERT_GRANT: Final = insert(tables.grant)
-_INSERT_FLOW: Final = insert(tables.flow)
-_UPDATE_FLOW: Final = update(tables.flow).where(_FLOW.state_hash == bindparam("key"))
-_CONSUME_FLOW: Final = _UPDATE_FLOW.where(_FLOW.consumed_at.is_(None))
-_CONSUMED_AT: Final = select(_FLOW.consumed_at).where(_FLOW.state_hash == bindparam("key"))
 _SAVE_GRANT: Final = update(tables.grant).where(
     _GRANT.id == bindparam("key"), _GRANT.version == bindparam("expected_version")
 )
@@ -66,7 +69,7 @@ _TAKE_OVER: Final = _SAVE_TOKENS.values(KEEPING_FIRST)
 _UNIDENTIFIED: Final = (_GRANT.subject >= UNIDENTIFIED) & (_GRANT.subject < UNIDENTIFIED[:-1] + ";")  # after a colon
 
 
-class SqlStore:
+class SqlStore(FlowRecords):
     """Grants and flows in the business's database. Implements `Store`; shared by threads.
 
     Opening one connects to nothing. The first call looks at the schema's revision; every method raises Misconfigured
@@ -106,6 +109,9 @@ class SqlStore:
         self._begin_refresh = begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
         access = Access(read=self._read, written=self._written)
         self.accounts, self.events = Accounts(access), Events(access)
+        self.links, self.keys, self.operators = Links(access), Keys(access), Operators(access)
+        self.webhooks, self.audit = Webhooks(access), AuditLog(access)
+        self.health, self.work, self.answers = HealthRecords(access), WorkRecords(access), Answers(access)
         self._inherited: list[object] = []
         in_child(self._forked)
 
@@ -168,47 +174,6 @@ class SqlStore:
         with translated_errors(self._where):
             return installations.here(self._engine)
 
-    def add_flow(self, flow: FlowRow) -> None:
-        """Keep a new flow."""
-        values = rows.flow_values(flow)
-        self._change(_INSERT_FLOW, values, holding(tables.flow, values))
-
-    def flow(self, state_hash: str) -> FlowRow | None:
-        """Return the flow with this hash of its state, or None."""
-        found = self._read(_FLOW_BY_STATE, {"key": rows.searchable(state_hash)})
-        return rows.flow_row(found[0]) if found else None
-
-    def consume_flow(self, state_hash: str, *, at: datetime) -> bool:
-        """Mark the flow as used and drop its sealed verifier; True for exactly one caller (one conditional UPDATE)."""
-        key, values = rows.searchable(state_hash), {"consumed_at": rows.instant(at), "data_key": None, "sealed": None}
-
-        def landed(connection: Connection) -> bool:
-            """Say no while nobody has it. Ours and another's look alike, and both must not be told that they won."""
-            if connection.execute(_CONSUMED_AT, {"key": key}).scalar() is not None:
-                raise DatabaseUnavailable(
-                    f"The database {self._where} did not say who was first.", advice="Begin again."
-                )
-            return False
-
-        return self._change(_CONSUME_FLOW, {"key": key, **values}, landed) == 1
-
-    def finish_flow(self, state_hash: str, *, outcome: str, grant_id: str = "", until: datetime | None = None) -> None:
-        """Record how a consumed flow ended, and until when its pages can be read."""
-        values = rows.checked({"outcome": outcome, "result_grant_id": grant_id})
-        values |= {} if until is None else {"expires_at": rows.instant(until)}
-        self._change(_UPDATE_FLOW, {"key": rows.searchable(state_hash), **values})
-
-    def sweep_flows(self, *, expired_before: datetime, limit: int = 1000) -> int:
-        """Delete flows that ended before then, oldest first, at most `limit`; returns how many."""
-        ended = _FLOW.expires_at < rows.instant(expired_before)
-        oldest = select(_FLOW.state_hash).where(ended).order_by(_FLOW.expires_at).limit(limit)
-
-        def sweep(connection: Connection) -> int:
-            hashes = connection.execute(oldest).scalars().all()
-            return connection.execute(delete(tables.flow).where(_FLOW.state_hash.in_(hashes))).rowcount
-
-        return self._written(sweep)
-
     def grant(self, grant_id: str, *, patience: timedelta | None = None) -> GrantRow | None:
         """Return the row, or None; `patience` is how long the database may take, where it can be hurried."""
         if not self._checked:
@@ -258,7 +223,14 @@ class SqlStore:
         found = self._read(statement, {**named, "after": rows.searchable(after)})
         return [rows.grant_row(columns) for columns in found]
 
-    def insert_grant(self, row: GrantRow, *, sharing: Sharing = ALL_SHARED, imported: Imported | None = None) -> None:
+    def insert_grant(
+        self,
+        row: GrantRow,
+        *,
+        sharing: Sharing = ALL_SHARED,
+        imported: Imported | None = None,
+        beside: Beside = NOTHING,
+    ) -> None:
         """Add a row, in one transaction with what is kept of the token that it was taken over with.
 
         Raises Conflict when one lives of (owner, client, issuer, subject), or of this token where only one may.
@@ -266,19 +238,20 @@ class SqlStore:
         values = rows.grant_values(row) | {"sharing": sharing_text(sharing)} | rows.imported_values(imported)
 
         def insert(connection: Connection) -> int:
-            inserted = connection.execute(_INSERT_GRANT, values).rowcount
+            inserted = connection.execute(_INSERT_GRANT, values | rows.due_values(row)).rowcount
             if imported is not None:
                 write(connection, imported.event)
+            write_beside(connection, beside)
             return inserted
 
         self._written(insert, holding(tables.grant, values))
 
-    def save_grant(self, row: GrantRow, *, expected_version: int) -> None:
+    def save_grant(self, row: GrantRow, *, expected_version: int, beside: Beside = NOTHING) -> None:
         """Replace the row if its version is still `expected_version` (compare-and-swap); raises Conflict if not.
 
         `row.grant.version` must be `expected_version + 1`. What a GrantRow does not carry stays as it is.
         """
-        self._save(_SAVE_GRANT, row, expected_version, {})
+        self._save(_SAVE_GRANT, row, expected_version, rows.due_values(row), with_beside(beside))
 
     def begin_refresh(
         self,
@@ -327,12 +300,15 @@ class SqlStore:
         """Write the row of this lease as it is, which shows that the database takes writes; False when it is gone."""
         return self._change(TOUCH_LEASE, {"key": rows.searchable(grant_id), "attempt": lease}) == 1
 
-    def save_tokens(self, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+    def save_tokens(
+        self, row: GrantRow, *, expected_version: int, attempt: str | None, beside: Beside = NOTHING
+    ) -> None:
         """As `save_grant`, and no lease is left; raises Conflict too when `attempt` is given and not its holder.
 
         "" is given by who has none: then nobody may hold it.
         """
-        self._save(_SAVE_TOKENS, row, expected_version, {"attempt": attempt, **rows.without_lease(row)})
+        ended = {"attempt": attempt, **rows.without_lease(row), **rows.due_values(row)}
+        self._save(_SAVE_TOKENS, row, expected_version, ended, with_beside(beside))
 
     def take_over(
         self,
@@ -341,15 +317,16 @@ class SqlStore:
         expected_version: int,
         sharing: Sharing | None = None,
         imported: Imported | None = None,
+        beside: Beside = NOTHING,
     ) -> None:
         """As `save_tokens` whoever holds the lease, for tokens that did not come from those in the row.
 
         In one transaction: `sharing`, when given, is what the grant shares from now on, and its accounts and looks,
         which were another's, are deleted; `imported` is kept unless one is already. Raises as `insert_grant`, too.
         """
-        beside = {"attempt": None, **rows.without_lease(row), **as_given(imported)}
-        beside |= {} if sharing is None else {"sharing": sharing_text(sharing)}
-        self._save(_TAKE_OVER, row, expected_version, beside, gone_with(row.grant.id, sharing, imported))
+        ended = {"attempt": None, **rows.without_lease(row), **as_given(imported), **rows.due_values(row)}
+        ended |= {} if sharing is None else {"sharing": sharing_text(sharing)}
+        self._save(_TAKE_OVER, row, expected_version, ended, gone_with(row.grant.id, sharing, imported, beside))
 
     def unresolved(self, *, clients: tuple[str, ...], limit: int = 100) -> list[GrantRow]:
         """Return active grants of these clients with a refresh whose outcome is not known, the oldest first."""
@@ -370,7 +347,7 @@ class SqlStore:
         statement: Update,
         row: GrantRow,
         expected_version: int,
-        beside: dict[str, Any],
+        more: dict[str, Any],
         also: Callable[[Connection], None] | None = None,
     ) -> None:
         if row.grant.version != expected_version + 1:
@@ -379,7 +356,7 @@ class SqlStore:
         guards = {"key": values["id"], "expected_version": expected_version}
         given = {name: value for name, value in values.items() if name != "id"}
         # Not looked at is what stands beside: the next refresh may have begun since.
-        new, landed = {**guards, **given, **beside}, holding(tables.grant, values)
+        new, landed = {**guards, **given, **more}, holding(tables.grant, values)
         work = None if also is None else both(statement, new, also)
         saved = self._update(statement, new, landed) if work is None else self._written(work, landed)
         if saved != 1:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
-from grantkeeper.keeper.consent.flows import sha256
+from grantkeeper.keeper.consent.invited import sha256
 from grantkeeper.web.outcome import Stop, cross_site, stale_form, too_large
 
 if TYPE_CHECKING:

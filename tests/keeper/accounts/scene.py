@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from grantkeeper import Account, Grant, Keeper, Picker, Redirect
 from grantkeeper.emulator import Emulator
-from grantkeeper.keeper.consent.flows import sha256
+from grantkeeper.keeper.consent.invited import sha256
 from keeper.people import asked
 
 SHOP = "2223334441"

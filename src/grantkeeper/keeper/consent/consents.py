@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Final
 
 from ...errors import AccountMismatch, BadCallback, ConsentRequired, ProviderUnavailable, SealBroken
-from ...model import FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Sharing, Tokens
+from ...model import Beside, FlowRow, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Secret, Sharing, Tokens
 from ...oauth.identity import Identity
 from ...oauth.token import ScopeDifference, TokenAnswer, TokenRefusal
-from ...renewal import advice, meaning
+from ...renewal import advice, meaning, next_due
+from ..happened import changes
 from ..parts import Parts
+from .invited import Admission, was_confirmed
 
 LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
 
@@ -42,19 +44,21 @@ class Consents:
         self._now = parts.now
         self._saved = saved
 
-    def keep(self, flow: FlowRow, consent: Consent) -> Grant | None:
+    def keep(self, flow: FlowRow, consent: Consent, invited: Admission | None = None) -> Grant | None:
         """Save the consent in its person's row; None when the browser has to ask once more for a refresh token.
+
+        `invited` is the invitation that is used up with it.
 
         Raises AccountMismatch, ConsentRequired when a forced consent brought none either, BadCallback, Conflict.
         """
         mine = self._mine(flow, consent.identity) or self._taken_over(flow)
         self._refuse_other_account(flow, consent, mine)
         if consent.answer.refresh_token is not None:
-            return self._save(flow, consent, mine, consent.answer.refresh_token, None)
+            return self._save(flow, consent, mine, consent.answer.refresh_token, None, invited)
         for source in self._sources(consent, mine):
             refresh_token = self._living(consent.client, source)
             if refresh_token is not None:
-                return self._save(flow, consent, mine, refresh_token, source)
+                return self._save(flow, consent, mine, refresh_token, source, invited)
         if not flow.forced_consent:
             return None
         raise ConsentRequired(
@@ -161,37 +165,69 @@ class Consents:
         return None if dead else token
 
     def _save(
-        self, flow: FlowRow, consent: Consent, mine: GrantRow | None, refresh_token: Secret, source: GrantRow | None
+        self,
+        flow: FlowRow,
+        consent: Consent,
+        mine: GrantRow | None,
+        refresh_token: Secret,
+        source: GrantRow | None,
+        invited: Admission | None,
     ) -> Grant:
         """Save the person's row; `source` is the row whose refresh token it keeps, None when a new one came."""
-        answer, now = consent.answer, self._now()
-        grant = self._grant(flow, consent, mine.grant if mine else None, now)
+        old = mine.grant if mine else None
+        grant = self._grant(flow, consent, old, self._now(), confirmed=_confirmed(old, invited))
+        beside = self._beside(grant, old, invited)
         if source is not None:
             grant = replace(grant, ends_at=source.grant.ends_at, consented_at=source.grant.consented_at)
+        row = self._sealed(grant, consent, mine, refresh_token, source)
+        self._put(flow, consent, row, mine, source, beside)
+        if consent.answer.access_token is not None and grant.usable:
+            self._saved(grant, consent.answer.access_token)
+        return grant
+
+    def _beside(self, grant: Grant, old: Grant | None, invited: Admission | None) -> Beside:
+        """Return what is written with a consent: its events, and the invitation that it uses up."""
+        link_id = invited.row.link.id if invited else ""
+        events = changes(old, grant, at=grant.updated_at, link_id=link_id)
+        return Beside(events=events, links=(invited.used(grant),) if invited else ())
+
+    def _sealed(
+        self, grant: Grant, consent: Consent, mine: GrantRow | None, refresh_token: Secret, source: GrantRow | None
+    ) -> GrantRow:
         # Who keeps their own refresh token stays in its generation, and leaves a refresh of it that is under way alone:
         # what that brings is newer.
         keeps = mine is not None and source is mine
         generation = 1 if mine is None else mine.generation + (0 if keeps else 1)
         sealed = self._vault.seal_tokens(
-            Tokens(refresh_token=refresh_token, access_token=answer.access_token),
+            Tokens(refresh_token=refresh_token, access_token=consent.answer.access_token),
             grant=grant,
             generation=generation,
             key=mine.sealed.key if mine and mine.sealed else None,
         )
-        row = GrantRow(grant=grant, generation=generation, sealed=sealed)
+        due_at = next_due(grant, now=grant.updated_at) if grant.usable else None
+        return GrantRow(grant=grant, generation=generation, sealed=sealed, due_at=due_at)
+
+    def _put(
+        self,
+        flow: FlowRow,
+        consent: Consent,
+        row: GrantRow,
+        mine: GrantRow | None,
+        source: GrantRow | None,
+        beside: Beside,
+    ) -> None:
         if mine is None:
-            self._store.insert_grant(row, sharing=Sharing.of(flow.picker))
+            self._store.insert_grant(row, sharing=Sharing.of(flow.picker), beside=beside)
             self._withdraw_if_second(flow, consent, row)
-        elif keeps:
-            self._store.save_grant(row, expected_version=mine.grant.version)
+            return
+        version = mine.grant.version
+        if source is mine:
+            self._store.save_grant(row, expected_version=version, beside=beside)
         elif mine.grant.identified:
-            self._store.save_tokens(row, expected_version=mine.grant.version, attempt=None)
+            self._store.save_tokens(row, expected_version=version, attempt=None, beside=beside)
         else:
             sharing = self._sharing_after(flow, mine.grant)
-            self._store.take_over(row, expected_version=mine.grant.version, sharing=sharing)
-        if answer.access_token is not None and grant.usable:
-            self._saved(grant, answer.access_token)
-        return grant
+            self._store.take_over(row, expected_version=version, sharing=sharing, beside=beside)
 
     def _sharing_after(self, flow: FlowRow, taken_over: Grant) -> Sharing:
         """Return what a taken-over grant shares from its person's first consent on: they were never asked before.
@@ -215,10 +251,11 @@ class Consents:
         first = [other.grant for other in self._connected(flow) if (other.grant.created_at, other.grant.id) < mine]
         if first:
             ended = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.OTHER_ACCOUNT, version=2)
-            self._store.save_grant(replace(row, grant=ended, sealed=None), expected_version=1)
+            events = Beside(events=changes(row.grant, ended, at=self._now()))
+            self._store.save_grant(replace(row, grant=ended, sealed=None), expected_version=1, beside=events)
             raise _mismatch(flow, consent.identity, first)
 
-    def _grant(self, flow: FlowRow, consent: Consent, old: Grant | None, now: datetime) -> Grant:
+    def _grant(self, flow: FlowRow, consent: Consent, old: Grant | None, now: datetime, *, confirmed: bool) -> Grant:
         missing = consent.scopes.missing
         return Grant(
             id=old.id if old else new_grant_id(),
@@ -227,7 +264,7 @@ class Consents:
             issuer=consent.identity.issuer,
             subject=consent.identity.subject,
             email=consent.identity.email or (old.email if old else ""),
-            status=GrantStatus.CONSENT_REQUIRED if missing else _status_after(old),
+            status=_status_after(missing=bool(missing), confirmed=confirmed),
             reason=Reason.SCOPES_MISSING if missing else Reason.NONE,
             scopes=consent.scopes.granted,
             missing=missing,
@@ -239,6 +276,7 @@ class Consents:
             updated_at=now,
             refreshed_at=now,
             version=old.version + 1 if old else 1,
+            confirmed=confirmed,
         )
 
 
@@ -253,10 +291,17 @@ def new_grant_id() -> str:
     return "gr_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
-def _status_after(old: Grant | None) -> GrantStatus:
-    """A grant that waits for the business's word goes on waiting: its person's consent is not that word."""
-    waits = old is not None and old.status is GrantStatus.PENDING
-    return GrantStatus.PENDING if waits else GrantStatus.ACTIVE
+def _confirmed(old: Grant | None, invited: Admission | None) -> bool:
+    """Tell whether nobody has to say that it is the right person: its own consent is not that word."""
+    if invited is not None:
+        return invited.confirmed(old)
+    return old is None or was_confirmed(old)
+
+
+def _status_after(*, missing: bool, confirmed: bool) -> GrantStatus:
+    if missing:
+        return GrantStatus.CONSENT_REQUIRED
+    return GrantStatus.ACTIVE if confirmed else GrantStatus.PENDING
 
 
 def _mismatch(flow: FlowRow, identity: Identity, expected: list[Grant]) -> AccountMismatch:

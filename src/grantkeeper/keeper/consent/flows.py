@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import logging
 import secrets
@@ -46,6 +45,7 @@ from ..parts import Parts
 from ..vault import FlowSecrets
 from . import outcomes
 from .consents import LIVE, NAMED, Consent, Consents
+from .invited import Invited, sha256
 
 log = logging.getLogger("grantkeeper")
 
@@ -79,6 +79,7 @@ class Flows:
         self._now = parts.now
         self._client = client
         self._consents = consents
+        self._invited = Invited(parts)
 
     def begin(
         self,
@@ -91,6 +92,7 @@ class Flows:
         other_account: OtherAccount,
         redirect_uri: str,
         picker: Picker | None,
+        link_id: str = "",
     ) -> Redirect:
         """Keep a new flow and return where to send the browser."""
         self._store.sweep_flows(expired_before=self._now(), limit=100)
@@ -108,6 +110,7 @@ class Flows:
             grant_id=grant_id or "",
             other_account=other_account,
             picker=picker,
+            link_id=link_id,
             # Only a person whose refresh token we know to be dead is asked again; whoever is unknown gives a refresh
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
             forced_consent=bool(known) and not any(self._consents.refresh_token_lives(client, each) for each in known),
@@ -126,7 +129,7 @@ class Flows:
             return self._ended(self._when_finished(row.state_hash), browser=flow or "")
         outcome, grant_id = outcomes.encode(INTERRUPTED), ""
         try:
-            done = self._consented(row, oauth_client, callback)
+            done = self._consented(row, oauth_client, callback, browser=flow or "")
             if isinstance(done, Grant):
                 outcome, grant_id = outcomes.GRANTED, done.id
                 return done
@@ -135,6 +138,7 @@ class Flows:
             return self._again(row, oauth_client, browser=flow or "", hint=hint)
         except GrantkeeperError as error:
             outcome = outcomes.encode(error)
+            self._invited.failed(row.link_id, error)
             raise
         finally:
             self._finish(row, outcome, grant_id)
@@ -149,6 +153,13 @@ class Flows:
         done = self._ended(row, browser="")
         assert isinstance(done, Grant)  # noqa: S101 - the other kind was refused above
         return done
+
+    def of(self, flow: str | None, ref: str) -> FlowRow | None:
+        """Return the flow with this hash of its state if this browser began it, else None; changes nothing."""
+        try:
+            return self._admitted(flow, ref, client=None, owner=None)
+        except BadCallback:
+            return None
 
     def picker(self, ref: str) -> Picker | None:
         """Return how the person of the flow with this hash of its state chooses accounts; None: nobody is asked."""
@@ -246,7 +257,9 @@ class Flows:
 
     # --- complete: the flow is spent --------------------------------------------------------------------------
 
-    def _consented(self, row: FlowRow, client: OAuthClient, callback: CallbackParams) -> Grant | Consent:
+    def _consented(
+        self, row: FlowRow, client: OAuthClient, callback: CallbackParams, *, browser: str
+    ) -> Grant | Consent:
         """Return the grant, or the consent that brought no refresh token while none is stored."""
         if callback.code is None:
             raise _authorization_error(client, callback)
@@ -261,8 +274,9 @@ class Flows:
             client=client, identity=identity, answer=answer, scopes=scope_difference(client, answer.scopes)
         )
         for _ in range(SAVE_ATTEMPTS):
+            invited = self._invited.admitted(row, identity, browser=browser)
             try:
-                return self._consents.keep(row, consent) or consent
+                return self._consents.keep(row, consent, invited) or consent
             except Conflict:
                 continue
         raise Conflict(f"The grants of {row.owner!r} change faster than they can be saved.")
@@ -273,11 +287,6 @@ class Flows:
             flow, forced_consent=True, consumed_at=None, outcome="", expires_at=self._now() + LIFETIME, sealed=None
         )
         return self._redirect(again, client, browser=browser, login_hint=hint)
-
-
-def sha256(value: str) -> str:
-    """Return the hash under which a 256-bit random value is kept: enough entropy that no salt is needed (O-02)."""
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def browser_secret(flow: str | None) -> str:

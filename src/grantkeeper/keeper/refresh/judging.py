@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ...errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, ProviderUnavailable
-from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
+from ...model import Beside, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
 from ...oauth.token import TokenRefusal
 from ...renewal import NOT_SAID, Admission, Breakers, Meaning, Outcome, Why, mending, outcome_of, why_it_ended
+from ..happened import changes
 from .refusals import unusable
 
 log = logging.getLogger("grantkeeper")
@@ -130,7 +131,8 @@ class Judging:
         changed = replace(row, grant=grant, refused_at=self._breakers.first_refused(row.refused_at, now=now))
         if unknown:
             changed = replace(changed, sent_at=row.sent_at or now, sends=row.sends + 1)
-        self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
+        events = Beside(events=changes(row.grant, grant, at=now))
+        self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt, beside=events)
         return grant
 
     def _owe(self, *suspects: str) -> None:
@@ -164,7 +166,8 @@ class Judging:
             version=row.grant.version + 1,
             updated_at=self._now(),
         )
-        self._store.save_grant(replace(row, grant=alive), expected_version=row.grant.version)
+        events = Beside(events=changes(row.grant, alive, at=alive.updated_at))
+        self._store.save_grant(replace(row, grant=alive), expected_version=row.grant.version, beside=events)
         self._forget(alive)
 
     def _record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import ConsentRequired, NotFound, ProviderUnavailable
-from ...model import Grant, Reason
+from ...model import Grant, GrantStatus, Reason
 from ...oauth.token import TokenRefusal
 from ...renewal import advice
 
@@ -15,7 +15,8 @@ def unknown_grant(grant_id: str) -> NotFound:
 
 def unusable(grant: Grant, refusal: TokenRefusal | None = None, *, reason: Reason = Reason.NONE) -> ConsentRequired:
     """Return the error that says why no token is handed out for this grant (`reason`: its own), and what to do."""
-    reason = reason or grant.reason or Reason.REVOKED_OR_EXPIRED
+    waits = Reason.NOT_CONFIRMED if grant.status is GrantStatus.PENDING else Reason.NONE
+    reason = reason or grant.reason or waits or Reason.REVOKED_OR_EXPIRED
     return ConsentRequired(
         f"Grant {grant.id} of {grant.owner!r} at {grant.client!r} is {grant.status.value}: {reason.value}.",
         reason=reason.value,

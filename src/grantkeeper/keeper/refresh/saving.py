@@ -20,9 +20,11 @@ from ...errors import (
     ProviderUnavailable,
 )
 from ...journal import Journal
-from ...model import Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store, Tokens
+from ...model import Beside, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store, Tokens
 from ...oauth.identity import same_identity
 from ...oauth.token import TokenAnswer, scope_difference
+from ...renewal import next_due
+from ..happened import changes
 from ..vault import Vault
 from . import holders
 from .entries import Answered, entry_of
@@ -166,8 +168,9 @@ class Saving:
             if late:
                 # Others may have sent the old token after us: what becomes of this one is not certain.
                 changed = replace(changed, sent_at=answered.asked_at, sends=1)
+            events = Beside(events=changes(row.grant, changed.grant, at=changed.grant.updated_at))
             try:
-                self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt)
+                self._store.save_tokens(changed, expected_version=row.grant.version, attempt=attempt, beside=events)
             except Conflict:
                 row = self._as_it_is(answered)
             else:
@@ -202,7 +205,8 @@ class Saving:
         sealed = self._vault.seal_tokens(
             tokens, grant=grant, generation=generation, key=row.sealed.key if row.sealed else None
         )
-        return GrantRow(grant=grant, generation=generation, sealed=sealed)
+        due_at = next_due(grant, now=now) if grant.usable else None
+        return GrantRow(grant=grant, generation=generation, sealed=sealed, due_at=due_at)
 
     def _as_it_is(self, answered: Answered) -> GrantRow:
         """Return the row as it is now, if the answer still follows the tokens that it holds.

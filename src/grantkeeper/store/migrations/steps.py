@@ -30,3 +30,9 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool = Fa
     """Create an index."""
     if name not in {each["name"] for each in sa.inspect(op.get_bind()).get_indexes(table)}:
         op.create_index(name, table, columns, unique=unique)
+
+
+def drop_index(name: str, table: str) -> None:
+    """Drop an index; code that does not know so goes on, only slower."""
+    if name in {each["name"] for each in sa.inspect(op.get_bind()).get_indexes(table)}:
+        op.drop_index(name, table)

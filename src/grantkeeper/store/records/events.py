@@ -74,6 +74,7 @@ def _event(columns: Row[Any]) -> Event:
         assert at is not None  # noqa: S101 - the column takes no NULL
         return Event(
             id=columns.id,
+            position=columns.position or 0,
             kind=columns.kind,
             at=at,
             grant_id=columns.grant_id,

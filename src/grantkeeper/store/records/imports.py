@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func
 
-from ...model import Imported, Sharing
+from ...model import Beside, Imported, Sharing
 from .. import tables
 from ..rows import imported_values
 from .accounts import erase
+from .beside import write_beside
 from .events import write
 
 KEEPING_FIRST: Final = {
@@ -25,13 +26,16 @@ def as_given(imported: Imported | None) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in imported_values(imported).items()}
 
 
-def gone_with(grant_id: str, sharing: Sharing | None, imported: Imported | None) -> Callable[[Connection], None]:
-    """Return what deletes the accounts that are another's when what is shared is said anew, and writes the event."""
+def gone_with(
+    grant_id: str, sharing: Sharing | None, imported: Imported | None, beside: Beside
+) -> Callable[[Connection], None]:
+    """Return what deletes the accounts that are another's when what is shared is said anew, and writes the events."""
 
     def also(connection: Connection) -> None:
         if sharing is not None:
             erase(connection, grant_id)
         if imported is not None:
             write(connection, imported.event)
+        write_beside(connection, beside)
 
     return also

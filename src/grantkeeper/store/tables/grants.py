@@ -1,33 +1,25 @@
-"""The tables, as the newest migration leaves them."""
+"""Grants, flows, accounts and events, as the newest migration leaves them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, SmallInteger, String, Table, UniqueConstraint
 
-from .columns import COUNTER, INSTANT, LONG, SEALED, exact
-
-REVISIONS: Final = ("0001", "0002", "0003")
-"""The schema's revisions that this code knows, oldest first; it runs on the last."""
-
-PREFIX: Final = "grantkeeper_"
-"""Every table's name begins so: they may live beside the application's own."""
-
-VERSION_TABLE: Final = PREFIX + "alembic_version"
-
-OWNER_LENGTH: Final = 255
-CLIENT_LENGTH: Final = 100
-ISSUER_LENGTH: Final = 255
-SUBJECT_LENGTH: Final = 255  # OpenID Connect Core 2
-EMAIL_LENGTH: Final = 320  # RFC 3696 errata 1690: 64 and 255 and the sign between
-KIND_LENGTH: Final = 64  # names of our own
-ACCOUNT_LENGTH: Final = 500  # a Search Console property is a URL; four bytes a character fit into an index of MySQL's
-ID_LENGTH: Final = 64  # SHA-256 in hex, and room for any random id
-MOST_SENDS: Final = 1000  # counted no further: the column is small, and a provider may be in trouble for weeks
-WORD_LENGTH: Final = 64  # values of our own enumerations
-
-metadata: Final = MetaData()
+from ..columns import COUNTER, INSTANT, LONG, SEALED, exact
+from .names import (
+    ACCOUNT_LENGTH,
+    CLIENT_LENGTH,
+    EMAIL_LENGTH,
+    ID_LENGTH,
+    ISSUER_LENGTH,
+    KIND_LENGTH,
+    OWNER_LENGTH,
+    PREFIX,
+    SUBJECT_LENGTH,
+    WORD_LENGTH,
+    metadata,
+)
 
 installation: Final = Table(
     PREFIX + "installation",
@@ -77,8 +69,11 @@ grant: Final = Table(
     Column("sharing", LONG),  # NULL: all
     Column("imported", exact(ID_LENGTH, ascii_only=True)),  # a hash of the refresh token that it was taken over with
     Column("imported_once", exact(ID_LENGTH, ascii_only=True)),  # the same, where no other live grant may have it
+    Column("unconfirmed", SmallInteger, nullable=False, server_default="0"),  # 1: the business has not said who it is
+    Column("warned_at", INSTANT),
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
-    Index(PREFIX + "grant_due", "due_at"),
+    Index(PREFIX + "grant_work", "status", "due_at"),
+    Index(PREFIX + "grant_email", "email"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
     Index(PREFIX + "grant_unresolved", "sent_at"),
     Index(PREFIX + "grant_imported", "imported"),
@@ -103,6 +98,7 @@ flow: Final = Table(
     Column("outcome", LONG, nullable=False),
     Column("result_grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
     Column("picker", LONG),
+    Column("link_id", exact(ID_LENGTH, ascii_only=True), nullable=False, server_default=""),
     Index(PREFIX + "flow_end", "expires_at"),
 )
 
@@ -148,6 +144,8 @@ event: Final = Table(
     Column("owner", exact(OWNER_LENGTH), nullable=False),
     Column("client", exact(CLIENT_LENGTH), nullable=False),
     Column("data", LONG, nullable=False),
+    Column("position", BigInteger),  # given once it is committed, so that nobody who goes by it misses one
     Index(PREFIX + "event_grant", "grant_id", "id"),
+    Index(PREFIX + "event_position", "position", unique=True),
     sqlite_autoincrement=True,  # an id is never given again, not even that of the newest that was deleted
 )

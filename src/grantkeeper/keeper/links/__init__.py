@@ -1,0 +1,1 @@
+"""Invitations to grant: made, followed, confirmed, withdrawn."""

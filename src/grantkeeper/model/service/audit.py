@@ -1,0 +1,77 @@
+"""What was done, by whom: a chain that shows what was taken out of it or altered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+Mac: TypeAlias = Callable[[bytes], tuple[str, str]]
+"""Signs bytes with a key that is not in the database: returns the key's id and the HMAC-SHA-256, both in hex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """A privileged action. `data` and `personal` are JSON and hold no secret; `personal` can be erased later.
+
+    `actor` is who did it: `cli`, `program`, `worker`, `person`, `key:ID` or `operator:ID`; `target` what it was done
+    to: `grant:ID`, `link:ID`, `key:ID`, `operator:ID`, `endpoint:ID`, `owner:ID`. `owner` is whose data it concerns,
+    "" for nobody's. `number`, `key_id`, `mac` and `erased` are known once it is written.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    owner: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    personal: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+    erased: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEntry:
+    """An entry as stored, with what ties it to the one before.
+
+    `mac` is over the MAC before it and everything of the entry, of `personal` only the digest, which is
+    HMAC(salt, personal): so that the chain holds when a person's data is erased together with its salt.
+    """
+
+    entry: AuditEntry
+    personal_digest: str
+    salt: str
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditHead:
+    """The end of the chain: how many entries there are, and the MAC of the last ("" for none)."""
+
+    number: int
+    mac: str
+
+
+class AuditStore(Protocol):
+    """The audit log; a part of the Store. Entries are written with the change that they tell of (`Beside`)."""
+
+    def head(self) -> AuditHead:
+        """Return the end of the chain."""
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        target: str | None = None,
+        actor: str | None = None,
+        owner: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+    ) -> list[SealedEntry]:
+        """Return entries that match all that is given, by number."""
+
+    def erase(self, owner: str) -> int:
+        """Erase what is personal in the entries about this owner; returns in how many."""

@@ -1,0 +1,115 @@
+"""Who is told of events, and how that goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..event import Event
+from .beside import Beside
+
+if TYPE_CHECKING:
+    from ..rows import Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address that events are posted to (Standard Webhooks). `kinds` are those it wants; empty: all.
+
+    `reason` says why it is disabled. `failing_since` is when deliveries began to fail without one that succeeded.
+    """
+
+    id: str
+    url: str
+    created_at: datetime
+    created_by: str
+    kinds: frozenset[str] = frozenset()
+    description: str = ""
+    status: Literal["enabled", "disabled"] = "enabled"
+    reason: str = ""
+    failing_since: datetime | None = None
+    delivered_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRow:
+    """An endpoint as stored; `sealed` opens to its secrets."""
+
+    endpoint: Endpoint
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for one endpoint. `dead`: given up, or refused for good; it can be replayed."""
+
+    id: int
+    endpoint_id: str
+    event_id: int
+    kind: str
+    status: Literal["waiting", "delivered", "dead"]
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A delivery that was claimed, with everything that it needs."""
+
+    delivery: Delivery
+    row: EndpointRow
+    event: Event
+
+
+class WebhookStore(Protocol):
+    """Endpoints and deliveries; a part of the Store. Deliveries are made when events get their position."""
+
+    def add(self, row: EndpointRow, *, beside: Beside) -> None:
+        """Keep a new endpoint."""
+
+    def get(self, endpoint_id: str) -> EndpointRow | None:
+        """Return an endpoint, or None."""
+
+    def all(self) -> list[EndpointRow]:
+        """Return every endpoint, oldest first."""
+
+    def save(self, row: EndpointRow, *, expected_version: int, beside: Beside) -> None:
+        """Replace an endpoint's row by compare-and-swap; raises Conflict."""
+
+    def remove(self, endpoint_id: str, *, beside: Beside) -> bool:
+        """Delete an endpoint and its deliveries; False when there is none."""
+
+    def claim(self, *, now: datetime, until: datetime, limit: int) -> list[Due]:
+        """Take deliveries that are due, each for one caller, until then."""
+
+    def end(
+        self,
+        delivery: Delivery,
+        *,
+        now: datetime,
+        disable: str = "",
+    ) -> None:
+        """Write down how a claimed delivery went; `disable` also disables its endpoint, for this reason."""
+
+    def deliveries(
+        self,
+        *,
+        endpoint_id: str | None = None,
+        event_id: int | None = None,
+        statuses: tuple[str, ...] | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Delivery]:
+        """Return deliveries, newest first."""
+
+    def replay(self, *, endpoint_id: str, now: datetime, delivery_id: int | None = None, beside: Beside) -> int:
+        """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete deliveries that ended before then."""

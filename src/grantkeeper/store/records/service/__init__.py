@@ -1,0 +1,1 @@
+"""Rows of what the service keeps beside grants."""

@@ -1,0 +1,141 @@
+"""The audit log: each entry is signed together with the signature of the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from ....errors import SealBroken, printable
+from ....model import AuditEntry, AuditHead, Mac, SealedEntry
+from ... import tables
+from ...rows import checked, instant, moment, searchable
+from ..access import Access
+
+_AUDIT: Final = tables.audit.columns
+_HEAD: Final = tables.head.columns
+_OF_AUDIT: Final = _HEAD.name == "audit"
+_READ_HEAD: Final = select(_HEAD.number, _HEAD.mac).where(_OF_AUDIT)
+_LOCK_HEAD: Final = _READ_HEAD.with_for_update()
+_MOVE_HEAD: Final = update(tables.head).where(_OF_AUDIT)
+_INSERT: Final = insert(tables.audit)
+_ERASE: Final = update(tables.audit).where(_AUDIT.owner == bindparam("whose"), _AUDIT.personal.is_not(None))
+_MALFORMED: Final = (TypeError, ValueError, OverflowError)
+
+
+def append(connection: Connection, entries: Sequence[AuditEntry], mac: Mac) -> None:
+    """Append entries in the transaction of what they tell of; who appends is alone until it ends (V-66, V-67)."""
+    number, last = connection.execute(_LOCK_HEAD).one()
+    for entry in entries:
+        number += 1
+        values = _values(entry, number)
+        values["key_id"], values["mac"] = mac(signed_text(values, last))
+        last = values["mac"]
+        connection.execute(_INSERT, values)
+    connection.execute(_MOVE_HEAD, {"number": number, "mac": last})
+
+
+def signed_text(values: dict[str, Any], last: str) -> bytes:
+    """Return what an entry's signature is over: its columns, and the signature of the entry before."""
+    names = ("number", "at", "actor", "action", "target", "owner", "data", "personal_digest")
+    return msgspec.json.encode([last, *(values[name] for name in names)])
+
+
+def digest(personal: str, salt: str) -> str:
+    """Return what stands for the personal part in the signature: it tells nothing once the salt is gone."""
+    return hmac.digest(salt.encode(), personal.encode(), hashlib.sha256).hex()
+
+
+def _values(entry: AuditEntry, number: int) -> dict[str, Any]:
+    personal = msgspec.json.encode(entry.personal).decode() if entry.personal else None
+    salt = secrets.token_hex(32) if personal is not None else None
+    return checked(
+        {
+            "number": number,
+            "at": instant(entry.at),
+            "actor": entry.actor,
+            "action": entry.action,
+            "target": entry.target,
+            "owner": entry.owner,
+            "data": msgspec.json.encode(entry.data).decode(),
+            "personal": personal,
+            "salt": salt,
+            "personal_digest": "" if personal is None or salt is None else digest(personal, salt),
+        }
+    )
+
+
+class AuditLog:
+    """Implements `AuditStore`."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def head(self) -> AuditHead:
+        """Return the end of the chain."""
+        found = self._access.read(_READ_HEAD, {})
+        if not found:
+            raise SealBroken("The head of the audit log is gone.", advice="Restore the database from a backup.")
+        return AuditHead(number=found[0].number, mac=found[0].mac)
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        target: str | None = None,
+        actor: str | None = None,
+        owner: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+    ) -> list[SealedEntry]:
+        """Return entries that match all that is given, by number."""
+        wanted = {"target": target, "actor": actor, "owner": owner}
+        given: dict[str, Any] = {name: searchable(value) for name, value in wanted.items() if value is not None}
+        matches = [_AUDIT[name] == bindparam(name) for name in given]
+        statement = select(tables.audit).where(_AUDIT.number > bindparam("after"), *matches)
+        given["after"] = after
+        if before is not None:
+            statement = statement.where(_AUDIT.number < bindparam("before"))
+            given["before"] = before
+        order = _AUDIT.number.desc() if newest_first else _AUDIT.number
+        return [_entry(columns) for columns in self._access.read(statement.order_by(order).limit(limit), given)]
+
+    def erase(self, owner: str) -> int:
+        """Erase what is personal in the entries about this owner; returns in how many."""
+        values = {"whose": searchable(owner), "personal": None, "salt": None}
+        return self._access.written(lambda connection: connection.execute(_ERASE, values).rowcount, None)
+
+
+def _entry(columns: Row[Any]) -> SealedEntry:
+    """Return the entry; raises SealBroken when it cannot be read: somebody altered it."""
+    try:
+        at = moment(columns.at)
+        assert at is not None  # noqa: S101 - the column takes no NULL
+        personal = {} if columns.personal is None else msgspec.json.decode(columns.personal, type=dict[str, Any])
+        entry = AuditEntry(
+            number=columns.number,
+            at=at,
+            actor=columns.actor,
+            action=columns.action,
+            target=columns.target,
+            owner=columns.owner,
+            data=msgspec.json.decode(columns.data, type=dict[str, Any]),
+            personal=personal,
+            erased=columns.personal is None and columns.personal_digest != "",
+        )
+        return SealedEntry(
+            entry=entry,
+            personal_digest=columns.personal_digest,
+            salt=columns.salt or "",
+            key_id=columns.key_id,
+            mac=columns.mac,
+        )
+    except _MALFORMED:
+        problem = SealBroken(f"Entry {printable(str(columns.number), 20)} of the audit log cannot be read.")
+    raise problem
