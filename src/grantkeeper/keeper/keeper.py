@@ -36,6 +36,7 @@ from .files.handing_out import Export, HandingOut
 from .files.verbs import FileVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .links.linking import Linking
+from .operators.desk import OperatorDesk
 from .parts import Parts
 from .refresh.leases import LEASE
 from .refresh.refusals import Closed
@@ -44,7 +45,6 @@ from .service.answers import KeptAnswers
 from .service.auditing import Auditing
 from .service.health import Health
 from .service.keys import ApiKeys
-from .service.operators import OperatorDesk
 from .service.webhooks import WebhookDesk
 from .tokens.keeping import WAIT_FOR_LEASE
 from .tokens.refreshes import Refreshes

@@ -26,11 +26,13 @@ from .service.access import (
     KeyStore,
     KeyUse,
     NewKey,
+    OneTimeLink,
     Operator,
     OperatorStore,
     Role,
     Scope,
     Session,
+    SignedIn,
 )
 from .service.audit import AuditEntry, AuditHead, AuditStore, Mac, SealedEntry
 from .service.beside import NOTHING, Beside
@@ -99,6 +101,7 @@ __all__ = [
     "Mac",
     "NewKey",
     "OAuthClient",
+    "OneTimeLink",
     "Operator",
     "OperatorStore",
     "Picker",
@@ -119,6 +122,7 @@ __all__ = [
     "Secret",
     "Session",
     "Sharing",
+    "SignedIn",
     "Store",
     "Tally",
     "TokenSource",

@@ -45,6 +45,8 @@ class Provider:
     """What people call it (`Google`); `name` when empty."""
     manage_url: str | None = None
     """The provider's own page where people see and end the access they gave."""
+    hosted_domains: bool = False
+    """True when its id_tokens name the organisation that a login belongs to (Google: the claim `hd`)."""
     api_url: str | None = None
     """Where all its APIs are reached instead of at hosts of their own: an emulator's base URL."""
     scope_words: Mapping[str, str] = field(default_factory=dict, repr=False)

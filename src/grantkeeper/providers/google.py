@@ -112,6 +112,7 @@ PROVIDER: Final = Provider(
     identity_scopes=("openid", "email"),
     scope_aliases=SCOPE_ALIASES,
     scope_words=SCOPE_WORDS,
+    hosted_domains=True,  # [doc] openid-connect: without `hd` it is a consumer's account, whatever its address
     authorization_parameters=AUTHORIZATION_PARAMETERS,
     force_consent_parameters=FORCE_CONSENT_PARAMETERS,
     choose_account_parameters=CHOOSE_ACCOUNT_PARAMETERS,

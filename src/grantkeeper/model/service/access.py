@@ -96,13 +96,30 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """An operator's signed-in browser, as stored: the SHA-256 of its cookie."""
+    """An operator's signed-in browser, as stored: the SHA-256 of its cookie. It ends at `expires_at` in any case."""
 
     token_hash: str
     operator_id: str
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneTimeLink:
+    """An address by which an operator signs in once, as stored: the SHA-256 of its 256 random bits."""
+
+    token_hash: str
+    operator_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """An operator, and what their browser keeps in its cookie: it is nowhere else."""
+
+    operator: Operator
+    session: Secret
 
 
 class KeyStore(Protocol):
@@ -128,46 +145,54 @@ class KeyStore(Protocol):
 
 
 class OperatorStore(Protocol):
-    """Operators, their one-time links and sessions; a part of the Store."""
+    """Operators, their one-time links and sessions; a part of the Store.
 
-    def add(self, operator: Operator, *, beside: Beside) -> None:
-        """Keep a new operator."""
+    Every change has an audit entry, and who appends one is alone: so what a change was decided by still holds when it
+    is made.
+    """
+
+    def add(self, operator: Operator, *, link: OneTimeLink | None = None, beside: Beside) -> None:
+        """Keep a new operator; raises Conflict when somebody who is not disabled has this address or identity."""
 
     def get(self, operator_id: str) -> Operator | None:
         """Return an operator, or None."""
 
-    def by_email(self, email: str) -> Operator | None:
-        """Return the operator who was invited by this address and is not disabled, or None."""
-
-    def by_identity(self, issuer: str, subject: str) -> Operator | None:
-        """Return the operator who signs in as this person, or None."""
+    def of(self, *, email: str = "", issuer: str = "", subject: str = "") -> list[Operator]:
+        """Return who has this address or is this person, the disabled ones too, oldest first."""
 
     def all(self) -> list[Operator]:
         """Return every operator, oldest first."""
 
-    def save(self, operator: Operator, *, beside: Beside) -> None:
-        """Replace an operator's row."""
+    def save(self, operator: Operator, *, expected: Operator, beside: Beside) -> bool:
+        """Replace an operator's row, and end their sessions and links when that disables them.
 
-    def invite(self, token_hash: str, operator_id: str, *, expires_at: datetime, beside: Beside) -> None:
-        """Keep a one-time link."""
+        False, and nothing is changed, when it would leave no admin who is not disabled. Raises Conflict when the row is
+        not as expected any more.
+        """
 
-    def use_invite(self, token_hash: str, *, now: datetime) -> str | None:
-        """Use a one-time link up; returns whose it was, to exactly one caller."""
+    def invite(self, link: OneTimeLink, *, beside: Beside) -> None:
+        """Keep a one-time link; raises Conflict when its operator is disabled."""
 
-    def peek_invite(self, token_hash: str, *, now: datetime) -> str | None:
+    def invited(self, token_hash: str, *, now: datetime) -> Operator | None:
         """Return whose a one-time link is that can still be used, or None."""
 
-    def open_session(self, session: Session, *, beside: Beside) -> None:
-        """Keep a new session."""
+    def redeem(self, token_hash: str, session: Session, *, instead_of: str = "", beside: Beside) -> bool:
+        """Use a one-time link of the session's operator up and keep the session; False when it cannot be used."""
 
-    def session(self, token_hash: str) -> Session | None:
-        """Return a session, or None."""
+    def open_session(self, session: Session, *, instead_of: str = "", beside: Beside) -> bool:
+        """Keep a session in place of the one with the hash `instead_of`; False when its operator is disabled."""
+
+    def session(self, token_hash: str) -> tuple[Session, Operator] | None:
+        """Return a session and its operator, who is not disabled; or None."""
 
     def touch_session(self, token_hash: str, *, at: datetime) -> None:
         """Note that a session was used."""
 
-    def close_sessions(self, *, token_hash: str | None = None, operator_id: str | None = None) -> int:
-        """End one session, or all of an operator."""
+    def close_sessions(self, *, operator_id: str, token_hash: str | None = None, beside: Beside) -> None:
+        """End one session of an operator, or all."""
+
+    def note(self, beside: Beside) -> None:
+        """Write down what changed nothing, such as a sign-in that was refused."""
 
     def sweep(self, *, now: datetime) -> int:
         """Delete sessions and one-time links whose time is up."""

@@ -1,0 +1,185 @@
+"""Operators: invited, given a role, signed in and out, disabled."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import Conflict, InvalidInput, NotFound, printable
+from ...model import OneTimeLink, Operator, Redirect, Role, Secret, SignedIn
+from ..consent.invited import sha256
+from ..parts import Parts
+from .openid import OpenIdSignIn
+from .people import checked_email, checked_role, entry, new_operator
+from .sessions import Sessions
+
+if TYPE_CHECKING:
+    from ...settings import SignIn
+
+LINK_LIFE: Final = timedelta(hours=1)
+"""How long a one-time link can be used: long enough for a mail, too short to lie around."""
+SAVE_ATTEMPTS: Final = 5
+
+
+class OperatorDesk:
+    """The keeper's `operators`. Thread-safe.
+
+    There are no passwords: an operator signs in by a one-time link, or by OpenID Connect. `by` is who does it, for the
+    audit log: `cli`, `program` or `operator:ID`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store = parts.store.operators
+        self._now = parts.now
+        self._sessions = Sessions(parts)
+        self._openid = OpenIdSignIn(parts, self._sessions)
+
+    def invite(self, email: str, role: Role | None = None, by: str = "program") -> tuple[Operator, Secret]:
+        """Return the operator of this address, new with this role if there is none, and the token of a one-time link.
+
+        The link is `{service.url}/dashboard/sign-in/{token}`, good once and for an hour; only its hash is kept.
+        `role` None is that of an operator who is there, and `viewer` for a new one.
+
+        Raises:
+            InvalidInput: no e-mail address, no role, or not the role that the operator has.
+        """
+        address, token = checked_email(email), Secret(secrets.token_urlsafe(32))
+        self._store.sweep(now=self._now())
+        for _ in range(SAVE_ATTEMPTS):
+            known = [each for each in self._store.of(email=address) if each.disabled_at is None]
+            try:
+                if known:
+                    return self._invited_again(known[0], role, token, by), token
+                return self._invited(address, checked_role(role or "viewer"), token, by), token
+            except Conflict:
+                continue
+        raise Conflict("Operators change faster than they can be invited.")
+
+    def all(self) -> list[Operator]:
+        """Return every operator, the disabled ones too, oldest first."""
+        return self._store.all()
+
+    def get(self, operator_id: str) -> Operator:
+        """Return the operator with this id; raises NotFound."""
+        found = self._store.get(operator_id)
+        if found is None:
+            raise NotFound(f"There is no operator {printable(operator_id, 64)!r}.")
+        return found
+
+    def find(self, email: str) -> Operator:
+        """Return the operator of this address who is not disabled; raises NotFound."""
+        known = [each for each in self._store.of(email=checked_email(email)) if each.disabled_at is None]
+        if not known:
+            advice = "`grantkeeper operator list` shows them."
+            raise NotFound(f"There is no operator {printable(email, 64)!r}.", advice=advice)
+        return known[0]
+
+    def set_role(self, operator_id: str, role: Role, *, by: str) -> Operator:
+        """Give another role; raises NotFound, and InvalidInput when nobody would be an admin any more."""
+        wanted = checked_role(role)
+        return self._change(operator_id, "operator.role", by, {"role": wanted}, role=wanted)
+
+    def disable(self, operator_id: str, *, by: str) -> Operator:
+        """End all of an operator's sessions and links for good; raises as `set_role`."""
+        return self._change(operator_id, "operator.disable", by, {}, disabled_at=self._now())
+
+    # --- signing in and out -----------------------------------------------------------------------------------
+
+    def invited(self, token: str) -> Operator | None:
+        """Return whose a one-time link is that can still be used; it is not used up."""
+        return self._store.invited(sha256(token), now=self._now())
+
+    def redeem(self, token: str, *, instead_of: str = "") -> SignedIn:
+        """Use a one-time link up and open a session; `instead_of` is the cookie of one that it replaces.
+
+        Raises NotFound when it is unknown, used, over, or its operator disabled: nobody is told which.
+        """
+        operator = self.invited(token)
+        if operator is not None:
+            signed_in = self._sessions.open(operator, "link", instead_of=instead_of, link=sha256(token))
+            if signed_in is not None:
+                return signed_in
+        raise NotFound(
+            "This sign-in link cannot be used (any more).",
+            advice="Each is good once, for an hour. Ask an admin for another one, or: grantkeeper operator invite.",
+        )
+
+    def session(self, cookie: str, *, touch: bool = True) -> Operator | None:
+        """Return whose session a cookie is, or None once that is over; looked up each time.
+
+        `touch`: a person did something, and the idle time begins anew.
+        """
+        return self._sessions.operator(cookie, touch=touch)
+
+    def sign_out(self, cookie: str) -> None:
+        """End a session."""
+        self._sessions.close(cookie)
+
+    def sign_out_everywhere(self, operator_id: str, *, by: str) -> None:
+        """End all sessions of an operator; raises NotFound."""
+        self._sessions.close_all(self.get(operator_id), by=by)
+
+    def sign_in_redirect(self, rules: SignIn, *, browser: str | None = None) -> Redirect:
+        """Begin an OpenID Connect sign-in: send the browser to `.url`, keep `.flow` in its cookie until it comes back.
+
+        Raises NotFound when the OAuth client that `rules` names is not configured.
+        """
+        return self._openid.begin(rules, browser=browser)
+
+    def sign_in_complete(self, rules: SignIn, browser: str | None, params: object, *, instead_of: str = "") -> SignedIn:
+        """Take the browser's return from the provider and open a session.
+
+        Raises:
+            BadCallback: state, browser or issuer do not match, or the id_token is not valid.
+            ConsentDenied: the person said no.
+            AccessRefused: it is nobody who may sign in here.
+            ProviderUnavailable, Misconfigured: as for any exchange.
+        """
+        return self._openid.complete(rules, browser, params, instead_of=instead_of)
+
+    def sweep(self) -> int:
+        """Delete sessions and links whose time is up; inviting and signing in do it in passing."""
+        return self._store.sweep(now=self._now())
+
+    # --- changes ----------------------------------------------------------------------------------------------
+
+    def _invited(self, email: str, role: Role, token: Secret, by: str) -> Operator:
+        operator = new_operator(email, role, at=self._now(), by=by)
+        beside = self._parts.beside(entry(operator, "operator.invite", by, self._now(), {"role": role}))
+        self._store.add(operator, link=self._link(operator, token), beside=beside)
+        return operator
+
+    def _invited_again(self, operator: Operator, role: Role | None, token: Secret, by: str) -> Operator:
+        if role is not None and checked_role(role) != operator.role:
+            raise InvalidInput(
+                f"{operator.email} is {operator.role} already.",
+                advice=f"Give another role first: grantkeeper operator role {operator.email} {role}.",
+            )
+        beside = self._parts.beside(entry(operator, "operator.invite", by, self._now(), {"role": operator.role}))
+        self._store.invite(self._link(operator, token), beside=beside)
+        return operator
+
+    def _link(self, operator: Operator, token: Secret) -> OneTimeLink:
+        expires_at = self._now() + LINK_LIFE
+        return OneTimeLink(token_hash=sha256(token.reveal()), operator_id=operator.id, expires_at=expires_at)
+
+    def _change(self, operator_id: str, action: str, by: str, data: dict[str, Any], **changes: Any) -> Operator:
+        for _ in range(SAVE_ATTEMPTS):
+            known = self.get(operator_id)
+            changed = replace(known, **changes)
+            if changed == known or known.disabled_at is not None:
+                return known
+            beside = self._parts.beside(entry(known, action, by, self._now(), data))
+            try:
+                if self._store.save(changed, expected=known, beside=beside):
+                    return changed
+            except Conflict:
+                continue
+            raise InvalidInput(
+                f"{known.email} is the last admin: nobody could manage operators and keys any more.",
+                advice="Make somebody else an admin first.",
+            )
+        raise Conflict("This operator changes faster than it can be saved.")
