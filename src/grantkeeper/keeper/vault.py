@@ -98,6 +98,19 @@ class Vault:
         """Open what `seal_answer` sealed; raises SealBroken."""
         return self._sealer.open(sealed, self._context(JOURNAL, grant_id, "answer", generation))
 
+    def seal_secret(self, secret: Secret, *, table: str, row: str, column: str, generation: int = 0) -> Sealed:
+        """Seal one secret for one column of one row; it opens nowhere else."""
+        return self._sealer.seal(_text_written(secret), self._context(table, row, column, generation))
+
+    def open_secret(self, sealed: Sealed, *, table: str, row: str, column: str, generation: int = 0) -> Secret:
+        """Open what `seal_secret` sealed there; raises SealBroken."""
+        opened = self._sealer.open(sealed, self._context(table, row, column, generation))
+        try:
+            return Secret(opened.decode())
+        except UnicodeDecodeError:
+            del opened
+            raise SealBroken(f"{table} {row}, {column}: it holds something that grantkeeper did not seal.") from None
+
     def _grant_context(self, grant: Grant, generation: int) -> SealContext:
         # Owner and client are bound too: a row that somebody gives to another owner opens no more (V-02).
         table = f"{GRANT_TABLE} of {grant.owner!r} at {grant.client!r}"
@@ -105,6 +118,10 @@ class Vault:
 
     def _context(self, table: str, row: str, column: str, generation: int) -> SealContext:
         return SealContext(installation=self.installation, table=table, row=row, column=column, generation=generation)
+
+
+def _text_written(secret: Secret) -> bytes:
+    return secret.reveal().encode()
 
 
 def _flow_written(secrets: FlowSecrets) -> bytes:
