@@ -48,7 +48,7 @@ from .service.links import (
     LinkStore,
 )
 from .service.webhooks import Delivery, Due, Endpoint, EndpointRow, WebhookStore
-from .service.work import Answered, DueGrant, IdempotencyStore, WorkStore
+from .service.work import Answered, Claimed, DueGrant, IdempotencyStore, WorkStore
 from .wire import Request, Response
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "AuditHead",
     "AuditStore",
     "Beside",
+    "Claimed",
     "ClientState",
     "Confirm",
     "Death",

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueGrant:
-    """A grant that was claimed, with what the worker decides by. `due_at` is None for one never scheduled."""
+    """A grant that was claimed, with what the worker decides by. `due_at` is None for one never scheduled.
+
+    `used_at` is when somebody last asked for its token, to the hour; `checked_at` when it was last looked at on its
+    daily turn; `warned_at` when its end was last announced.
+    """
 
     row: GrantRow
     due_at: datetime | None
@@ -24,28 +28,56 @@ class DueGrant:
     warned_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a claim took; `unreadable` are ids of rows that somebody altered, which are claimed as well (R-52)."""
+
+    grants: tuple[DueGrant, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return how many grants were claimed."""
+        return len(self.grants) + len(self.unreadable)
+
+
 class WorkStore(Protocol):
     """Due times; a part of the Store. What they cost follows what is due, not what exists."""
 
-    def claim(self, *, now: datetime, until: datetime, limit: int, clients: tuple[str, ...]) -> list[DueGrant]:
-        """Take active grants that are due or were never scheduled, each for one caller, until then; earliest first."""
+    def claim(
+        self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
+    ) -> Claimed:
+        """Take active grants of this client that are due, or were never scheduled, each for one caller; earliest first.
+
+        They are due again at `until`, which gives a claim back whose process was killed. With `used_since`, only grants
+        that were used since then.
+        """
 
     def schedule(
         self,
-        grant_id: str,
+        seen: DueGrant,
         *,
         due_at: datetime,
         checked_at: datetime | None = None,
         warned_at: datetime | None = None,
         beside: Beside = NOTHING,
-    ) -> None:
-        """Say when the grant is due next; also when it was checked, or its owner warned, unless None."""
+    ) -> bool:
+        """Say when a claimed grant is due next; also when it was checked, or its end announced, unless None.
+
+        False, and nothing is written, when somebody else has checked it or announced its end since it was claimed:
+        so each is done once. When it was used since, its due time is left as that made it.
+        """
+
+    def put(self, due: Mapping[str, datetime]) -> None:
+        """Say when these grants are due, whatever was said before: they are put off, or given back."""
 
     def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
-        """Note when grants were last used; `hasten` brings their due times forward to these."""
+        """Note when grants were last used. `hasten` brings due times forward to these, of those not used for a day."""
 
-    def waiting(self, *, now: datetime) -> tuple[int, datetime | None]:
-        """Return how many grants are due, counted up to 10,000, and since when the first is."""
+    def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
+        """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
+
+    def mend(self, clients: tuple[str, ...], *, after: datetime) -> int:
+        """Forget due times later than any can be, after a clock that was ahead; returns of how many grants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

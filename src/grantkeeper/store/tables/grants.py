@@ -72,7 +72,7 @@ grant: Final = Table(
     Column("unconfirmed", SmallInteger, nullable=False, server_default="0"),  # 1: the business has not said who it is
     Column("warned_at", INSTANT),
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
-    Index(PREFIX + "grant_work", "status", "due_at"),
+    Index(PREFIX + "grant_work", "status", "client", "due_at"),
     Index(PREFIX + "grant_email", "email"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
     Index(PREFIX + "grant_unresolved", "sent_at"),

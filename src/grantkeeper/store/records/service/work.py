@@ -2,7 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+
+from ....errors import SealBroken
+from ....model import NOTHING, Beside, Claimed, DueGrant, GrantStatus
+from ... import tables
+from ...rows import GRANT_COLUMNS, grant_row, instant, moment, or_none, searchable
 from ..access import Access
+from ..beside import write_beside
+
+COUNTED: Final = 10_000
+"""Due grants of a client are counted so far: more are only many more."""
+
+UNUSED: Final = timedelta(days=1) // timedelta(microseconds=1)
+"""Who was not used for so long is not renewed ahead (`renewal.timing`), so that the next use brings it forward."""
+
+_NEVER: Final = -1
+_GRANT: Final = tables.grant.columns
+_WORDS: Final = (_GRANT.due_at, _GRANT.used_at, _GRANT.checked_at, _GRANT.warned_at)
+_BY_ID: Final = _GRANT.id == bindparam("key")
+_PUT: Final = update(tables.grant).where(_BY_ID).values(due_at=bindparam("due", type_=BigInteger))
+_USED: Final = update(tables.grant).where(
+    _BY_ID, func.coalesce(_GRANT.used_at, _NEVER) < bindparam("at", type_=BigInteger)
+)
+_HASTEN: Final = update(tables.grant).where(
+    _BY_ID,
+    func.coalesce(_GRANT.used_at, _NEVER) < bindparam("unused_since", type_=BigInteger),
+    _GRANT.due_at > bindparam("due", type_=BigInteger),
+)
 
 
 class WorkRecords:
@@ -10,3 +53,149 @@ class WorkRecords:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    def claim(
+        self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
+    ) -> Claimed:
+        """Take active grants of this client that are due, or were never scheduled, each for one caller; earliest first.
+
+        They are due again at `until`. A COMMIT whose answer was lost may leave some to nobody until then.
+        """
+        due, never = _wanted(client, now, used_since)
+        if not self._is_something(due) and not self._is_something(never):
+            return Claimed()  # the usual case takes no lock
+        found: list[Row[Any]] = []
+
+        def take(connection: Connection) -> int:
+            found[:] = connection.execute(_locked(due, limit)).all()
+            if len(found) < limit:
+                found.extend(connection.execute(_locked(never, limit - len(found))).all())
+            ids = [row[0] for row in found]
+            if ids:
+                connection.execute(update(tables.grant).where(_GRANT.id.in_(ids)).values(due_at=instant(until)))
+            return len(ids)
+
+        self._access.written(take, None)
+        return _claimed(found)
+
+    def schedule(
+        self,
+        seen: DueGrant,
+        *,
+        due_at: datetime,
+        checked_at: datetime | None = None,
+        warned_at: datetime | None = None,
+        beside: Beside = NOTHING,
+    ) -> bool:
+        """Say when a claimed grant is due next; False when somebody else checked it or announced its end since then."""
+        key = searchable(seen.row.grant.id)
+        as_seen = (
+            _GRANT.id == key,
+            _is(_GRANT.checked_at, seen.checked_at),
+            _is(_GRANT.warned_at, seen.warned_at),
+        )
+        told = {"checked_at": checked_at, "warned_at": warned_at}
+        new = {name: instant(at) for name, at in told.items() if at is not None}
+        # Used meanwhile: that may have brought it forward, and what we know of it is older.
+        moved = case((_is(_GRANT.used_at, seen.used_at), instant(due_at)), else_=_GRANT.due_at)
+        statement = update(tables.grant).where(*as_seen).values(due_at=moved, **new)
+
+        def move(connection: Connection) -> int:
+            if not connection.execute(statement).rowcount:
+                return 0
+            write_beside(connection, beside)
+            return 1
+
+        return self._access.written(move, _landed(key, new) if new else None) == 1
+
+    def put(self, due: Mapping[str, datetime]) -> None:
+        """Say when these grants are due, whatever was said before."""
+        rows = [{"key": searchable(each), "due": instant(at)} for each, at in sorted(due.items())]
+        if rows:
+            self._access.written(lambda connection: connection.execute(_PUT, rows).rowcount, None)
+
+    def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
+        """Note when grants were last used, and bring forward the due times of those that were not for a day."""
+        order = sorted(used)  # whoever notes the same ones waits, and does not lock crosswise
+        brought = [
+            {"key": searchable(each), "due": instant(hasten[each]), "unused_since": instant(used[each]) - UNUSED}
+            for each in order
+            if each in hasten
+        ]
+        noted = [{"key": searchable(each), "at": instant(used[each])} for each in order]
+
+        def note(connection: Connection) -> int:
+            for values in brought:
+                connection.execute(_HASTEN.values(due_at=values["due"]), values)
+            for values in noted:
+                connection.execute(_USED.values(used_at=values["at"]), values)
+            return len(noted)
+
+        if noted:
+            self._access.written(note, None)
+
+    def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
+        """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
+        count, first = 0, None
+        for client in clients:
+            due, never = _wanted(client, now, None)
+            for which in (due, never):
+                some = select(_GRANT.due_at).where(which).order_by(_GRANT.due_at).limit(COUNTED).subquery()
+                found = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})[0]
+                count += found[0]
+                at = moment(found[1])
+                first = at if first is None else min(first, at or first)
+        return count, first
+
+    def mend(self, clients: tuple[str, ...], *, after: datetime) -> int:
+        """Forget due times later than any can be; returns of how many grants."""
+        wrong = (
+            _GRANT.status == str(GrantStatus.ACTIVE),
+            _GRANT.client.in_([searchable(each) for each in clients]),
+            _GRANT.due_at > instant(after),
+        )
+        if not self._access.read(select(_GRANT.id).where(*wrong).limit(1), {}):
+            return 0
+        statement = update(tables.grant).where(*wrong).values(due_at=None)
+        return self._access.written(lambda connection: connection.execute(statement).rowcount, None)
+
+    def _is_something(self, wanted: ColumnElement[bool]) -> bool:
+        return bool(self._access.read(select(_GRANT.id).where(wanted).limit(1), {}))
+
+
+def _wanted(client: str, now: datetime, used_since: datetime | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return what is due, and what was never scheduled: two searches of one index, instead of one of everything."""
+    active = [_GRANT.status == str(GrantStatus.ACTIVE), _GRANT.client == searchable(client)]
+    if used_since is not None:
+        active.append(_GRANT.used_at >= instant(used_since))
+    return and_(*active, _GRANT.due_at <= instant(now)), and_(*active, _GRANT.due_at.is_(None))
+
+
+def _locked(wanted: ColumnElement[bool], limit: int) -> Select[Any]:
+    """Return what takes rows that nobody else is taking. On SQLite, whose writer is alone, nothing is locked."""
+    found = select(*GRANT_COLUMNS, *_WORDS).where(wanted).order_by(_GRANT.due_at).limit(limit)
+    return found.with_for_update(skip_locked=True)
+
+
+def _claimed(found: list[Row[Any]]) -> Claimed:
+    grants, unreadable, width = [], [], len(GRANT_COLUMNS)
+    for columns in found:
+        try:
+            row = grant_row(columns[:width])
+            due, used, checked, warned = map(moment, columns[width:])
+        except (SealBroken, TypeError, OverflowError):  # an altered row stops no others (R-52)
+            unreadable.append(str(columns[0]))
+        else:
+            grants.append(DueGrant(row=row, due_at=due, used_at=used, checked_at=checked, warned_at=warned))
+    return Claimed(grants=tuple(grants), unreadable=tuple(unreadable))
+
+
+def _is(column: ColumnElement[Any], at: datetime | None) -> ColumnElement[bool]:
+    known = or_none(at)
+    return column.is_(None) if known is None else column == known
+
+
+def _landed(key: str | None, new: Mapping[str, int]) -> Callable[[Connection], bool]:
+    """Return what tells whether this was written: two workers do not write the same microsecond."""
+    as_written = [_GRANT.id == key, *(_GRANT[name] == at for name, at in new.items())]
+    return lambda connection: connection.execute(select(_GRANT.id).where(*as_written)).first() is not None
