@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -261,3 +262,26 @@ def test_init_brings_an_empty_database_up_to_date(home: Home) -> None:
     with closing(sqlite3.connect(home.folder / "grantkeeper.sqlite3")) as database:
         tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
     assert all(name.startswith("grantkeeper_") for name in tables - {"sqlite_sequence"})
+
+
+def test_the_service_is_looked_at_when_there_is_one(home: Home) -> None:
+    """What `serve` would say is said before: a wrong address, none, and OAuth clients that lead elsewhere."""
+    assert levels(findings(home, "--offline"), "service") == set()
+    assert levels(findings(home, "--offline", GRANTKEEPER_SERVICE_URL="http://a.example"), "service") == {"problem"}
+    url = "https://grants.example.com"
+    assert levels(findings(home, "--offline", GRANTKEEPER_SERVICE_URL=url), "service") == {"ok"}
+    config = home.folder / "grantkeeper.toml"
+    config.write_text(f"{config.read_text()}\n[service]\nbusiness_name = 'Harbour Agency'\n")
+    assert levels(findings(home, "--offline"), "service") == {"warning"}
+
+
+def test_an_oauth_client_that_leads_elsewhere_is_named(home: Home, emulator: Emulator) -> None:
+    """Its redirect URI, and the one to register, stand in the line."""
+    home.write_client_secret(emulator, kind="web")
+    elsewhere = json.loads((home.folder / "client_secret.json").read_text())["web"]["redirect_uris"][0]
+    config = home.folder / "grantkeeper.toml"
+    config.write_text(config.read_text().replace('"http://localhost"', f'"{elsewhere}"'))
+    found = findings(home, "--offline", GRANTKEEPER_SERVICE_URL="https://grants.example.com")
+    (line,) = [each for each in found if each["check"] == "service" and each["level"] == "warning"]
+    assert f"its redirect_uri is {elsewhere}." in line["text"]
+    assert "Register https://grants.example.com/callback/google-ads at Google" in line["advice"]

@@ -10,6 +10,7 @@ import pytest
 
 from docs.pages import page
 from grantkeeper.settings.document import ClientTable, _File
+from grantkeeper.settings.service_table import ServiceTable, SignInTable
 from house.source import modules
 
 TEXT = page(Path("docs/configuration.md")).text
@@ -21,7 +22,15 @@ def rows(heading: str) -> dict[str, str]:
     return {key: rest.strip() for key, rest in re.findall(r"^\| `([^`]+)` \| ([^|]*)\|", section, re.MULTILINE)}
 
 
-@pytest.mark.parametrize(("heading", "table"), [("The file", _File), ("An OAuth client", ClientTable)])
+TABLES: list[tuple[str, type[msgspec.Struct]]] = [
+    ("The file", _File),
+    ("An OAuth client", ClientTable),
+    ("The service", ServiceTable),
+    ("Operators' sign-in", SignInTable),
+]
+
+
+@pytest.mark.parametrize(("heading", "table"), TABLES)
 def test_the_page_has_every_key_and_says_which_are_required(heading: str, table: type[msgspec.Struct]) -> None:
     """Missing, invented or misplaced keys."""
     fields = {each.name: each.required for each in msgspec.structs.fields(table)}

@@ -15,6 +15,7 @@ from .document import CONFIG_NAME, Document, Unshown, read_document
 from .key_file import new_key_file
 from .keys import read_keys
 from .service import ServiceSettings, SignIn
+from .service_table import service_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ __all__ = [
     "oauth_clients",
     "read_document",
     "read_keys",
+    "service_settings",
 ]
 
 
@@ -66,14 +68,16 @@ class Settings:
         """
         environ = Unshown(os.environ if environ is None else environ)
         document = read_document(path, environ)
+        clients = oauth_clients(document)
         return cls(
             file=document.file,
             database=document.database,
             keys=read_keys(document),
-            clients=oauth_clients(document),
+            clients=clients,
             state_folder=document.state_folder,
             emulator=document.emulator,
             proxy=document.proxy,
             ca_file=None if document.ca_file is None else str(document.ca_file),
             export_refresh_tokens=document.export_refresh_tokens,
+            service=service_settings(document, clients),
         )

@@ -51,11 +51,15 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     ca_file: str | None = None
     export_refresh_tokens: str = "refused"
     clients: dict[str, Any] = {}
+    service: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What the file and the environment say, paths made absolute. `keys` are GRANTKEEPER_KEYS, never shown."""
+    """What the file and the environment say, paths made absolute. `keys` are GRANTKEEPER_KEYS, never shown.
+
+    `service` is the table as written, `service_url` GRANTKEEPER_SERVICE_URL.
+    """
 
     file: Path
     database: str = field(repr=False)
@@ -67,6 +71,8 @@ class Document:
     ca_file: Path | None
     export_refresh_tokens: Literal["refused", "allowed"]
     clients: Mapping[str, ClientTable]
+    service: Mapping[str, Any]
+    service_url: str | None
 
     def path(self, written: str, *, key: str = "client_secret_file") -> Path:
         """Return a path as written, relative to the file's folder; raises Misconfigured when there can be none."""
@@ -168,6 +174,8 @@ def _document(file: Path, environ: Mapping[str, str]) -> Document:
         ca_file=_ca_file(file, written.ca_file) if written.ca_file else None,
         export_refresh_tokens=_export(file, written.export_refresh_tokens),
         clients={name: _client_table(file, name, each) for name, each in written.clients.items()},
+        service=written.service,
+        service_url=environ.get("GRANTKEEPER_SERVICE_URL") or None,
     )
 
 

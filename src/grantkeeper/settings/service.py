@@ -48,3 +48,7 @@ class ServiceSettings:
     distinct_grants_per_minute: int = 600
     open_metrics: bool = False
     sign_in: SignIn | None = None
+
+    def callback(self, client: str) -> str:
+        """Return where the service expects browsers back that consented at this OAuth client; "" without a `url`."""
+        return f"{self.url}/callback/{client}" if self.url else ""

@@ -55,7 +55,7 @@ def _examine(ctx: typer.Context, *, offline: bool) -> Iterator[Finding]:
     from grantkeeper.errors import Misconfigured
     from grantkeeper.settings import read_document
 
-    from . import database, files
+    from . import database, files, service
     from .finding import problem
 
     yield from files.check_environment(os.environ)
@@ -67,6 +67,7 @@ def _examine(ctx: typer.Context, *, offline: bool) -> Iterator[Finding]:
     yield from files.check_config_file(document)
     ring = yield from files.check_key(document)
     yield from files.check_clients(document)
+    yield from service.check_service(document)
     yield from database.check_database(document.database, ring, document.state_folder)
     if not offline:
         yield from _reach(document)
