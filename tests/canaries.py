@@ -239,9 +239,12 @@ def _printed(result: Any, *_args: Any, **_kwargs: Any) -> None:
         AVIARY.show("the captured output", text)
 
 
+_PRINTED_BY: Final = {"token": {"access token", "Secret"}, "invite": {"Secret"}}
+"""What a command exists to print: `grantkeeper token` access tokens, `grantkeeper operator invite` a one-time link."""
+
+
 def _of_command(words: Any) -> frozenset[str]:
-    """Return what a command may print: `grantkeeper token` exists to print access tokens."""
-    return frozenset({"access token", "Secret"}) if "token" in list(words or ()) else frozenset()
+    return frozenset().union(*(_PRINTED_BY.get(str(word), set()) for word in words or ()))
 
 
 def _invoked(result: Any, _self: Any, _app: Any, args: Any = None, *_rest: Any, **_options: Any) -> None:

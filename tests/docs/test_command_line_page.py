@@ -16,7 +16,18 @@ from grantkeeper.cli.exits import EXITS
 
 TEXT = page(Path("docs/cli.md")).text
 ROOT_COMMAND: Any = typer.main.get_command(app)
-COMMANDS: dict[str, Any] = ROOT_COMMAND.commands
+
+
+def _flat(commands: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return every command by its whole name, `operator invite` for one of a group."""
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        inner = getattr(command, "commands", None)
+        found |= _flat(inner, f"{before}{name} ") if inner else {f"{before}{name}": command}
+    return found
+
+
+COMMANDS: dict[str, Any] = _flat(ROOT_COMMAND.commands)
 NOT_COMMANDS = {"Exit codes", "For all commands"}
 
 

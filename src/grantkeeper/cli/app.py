@@ -17,11 +17,13 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
+from .service import operators
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
     "Files": ("import", "export"),
+    "Service": ("operator",),
     "Run": ("demo", "serve", "emulator"),
 }
 
@@ -96,8 +98,31 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "serve": serving.serve,
     "emulator": serving.emulator,
 }
+_GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
+    "operator": (
+        "Who may sign in to the dashboard.",
+        {
+            "invite": operators.invite,
+            "list": operators.list_operators,
+            "role": operators.role,
+            "remove": operators.remove,
+        },
+    ),
+}
+"""Name of a group -> what it is about, and its commands."""
+
+
+def _group(about: str, functions: dict[str, Callable[..., None]]) -> typer.Typer:
+    made = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    for name, function in functions.items():
+        made.command(name, cls=Command)(function)
+    return made
+
+
 for name, function in _FUNCTIONS.items():
     app.command(name, cls=Command)(function)
+for name, (about, functions) in _GROUPS.items():
+    app.add_typer(_group(about, functions), name=name)
 
 
 def main() -> None:
