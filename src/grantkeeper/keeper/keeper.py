@@ -37,6 +37,7 @@ from .files.verbs import FileVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .links.linking import Linking
 from .operators.desk import OperatorDesk
+from .operators.overview import Overview
 from .parts import Parts
 from .refresh.leases import LEASE
 from .refresh.refusals import Closed
@@ -125,7 +126,7 @@ class Keeper(AccountVerbs, FileVerbs):
         self._reach = Reach(parts, looking=looking, get=self.get)
         self._now = now
         self.links = Linking(parts)
-        self.keys, self.operators = ApiKeys(parts), OperatorDesk(parts)
+        self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
         self.health, self.answers = Health(parts), KeptAnswers(parts)
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.

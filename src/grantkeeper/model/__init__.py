@@ -47,6 +47,7 @@ from .service.links import (
     LinkStatus,
     LinkStore,
 )
+from .service.overview import ListedGrant, OverviewStore
 from .service.webhooks import Delivery, Due, Endpoint, EndpointRow, WebhookStore
 from .service.work import Answered, Claimed, DueGrant, IdempotencyStore, WorkStore
 from .wire import Request, Response
@@ -98,6 +99,7 @@ __all__ = [
     "LinkSave",
     "LinkStatus",
     "LinkStore",
+    "ListedGrant",
     "Look",
     "Mac",
     "NewKey",
@@ -105,6 +107,7 @@ __all__ = [
     "OneTimeLink",
     "Operator",
     "OperatorStore",
+    "OverviewStore",
     "Picker",
     "Preselect",
     "Provider",

@@ -16,6 +16,7 @@ from .service.audit import AuditStore
 from .service.beside import NOTHING, Beside
 from .service.health import HealthStore
 from .service.links import LinkStore
+from .service.overview import OverviewStore
 from .service.webhooks import WebhookStore
 from .service.work import IdempotencyStore, WorkStore
 from .wire import Request, Response
@@ -149,6 +150,10 @@ class Store(Protocol):
     @property
     def operators(self) -> OperatorStore:
         """People of the business."""
+
+    @property
+    def overview(self) -> OverviewStore:
+        """Grants, a page at a time."""
 
     @property
     def webhooks(self) -> WebhookStore:

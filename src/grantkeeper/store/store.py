@@ -43,6 +43,7 @@ from .records.events import Events, write
 from .records.flows import FlowRecords
 from .records.imports import KEEPING_FIRST, as_given, gone_with
 from .records.leases import END_REFRESH, TOUCH_LEASE, begin_refresh
+from .records.overview import Overview
 from .records.service.answers import Answers
 from .records.service.audit import AuditLog
 from .records.service.health import HealthRecords
@@ -108,7 +109,7 @@ class SqlStore(FlowRecords):
         self._now = now
         self._begin_refresh = begin_refresh(MICROSECONDS if now is None else bindparam("clock", type_=BigInteger))
         access = Access(read=self._read, written=self._written)
-        self.accounts, self.events = Accounts(access), Events(access)
+        self.accounts, self.events, self.overview = Accounts(access), Events(access), Overview(access)
         self.links, self.keys, self.operators = Links(access), Keys(access), Operators(access)
         self.webhooks, self.audit = Webhooks(access), AuditLog(access)
         self.health, self.work, self.answers = HealthRecords(access), WorkRecords(access), Answers(access)

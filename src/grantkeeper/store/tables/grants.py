@@ -73,6 +73,7 @@ grant: Final = Table(
     Column("warned_at", INSTANT),
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_work", "status", "client", "due_at"),
+    Index(PREFIX + "grant_page", "client", "status", "id"),
     Index(PREFIX + "grant_email", "email"),
     Index(PREFIX + "grant_person", "issuer", "subject"),
     Index(PREFIX + "grant_unresolved", "sent_at"),

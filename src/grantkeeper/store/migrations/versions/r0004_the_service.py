@@ -32,6 +32,7 @@ def _extend() -> None:
     add_column("grantkeeper_grant", sa.Column("unconfirmed", sa.SmallInteger, nullable=False, server_default="0"))
     add_column("grantkeeper_grant", sa.Column("warned_at", INSTANT))
     create_index("grantkeeper_grant_work", "grantkeeper_grant", ["status", "client", "due_at"])
+    create_index("grantkeeper_grant_page", "grantkeeper_grant", ["client", "status", "id"])
     create_index("grantkeeper_grant_email", "grantkeeper_grant", ["email"])
     drop_index("grantkeeper_grant_due", "grantkeeper_grant")
     add_column("grantkeeper_flow", sa.Column("link_id", exact(64, ascii_only=True), nullable=False, server_default=""))
