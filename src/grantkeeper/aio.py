@@ -12,6 +12,7 @@ from typing import Final, ParamSpec, Self, TypeVar
 from .keeper import Keeper
 from .keeper.accounts.reach import Include
 from .keeper.consent.flows import OtherAccount
+from .keeper.links.verbs import WEEK
 from .keeper.revoking import Siblings
 from .keeper.tokens.keeping import WAIT_FOR_LEASE
 from .model import (
@@ -20,10 +21,13 @@ from .model import (
     Account,
     AccountChanges,
     Adoption,
+    Confirm,
     Event,
     Examination,
+    Expectation,
     Grant,
     GrantStatus,
+    Invitation,
     Look,
     OAuthClient,
     Picker,
@@ -96,6 +100,52 @@ class AsyncKeeper:
     async def result(self, flow: str | None, ref: str, *, owner: str | None = None) -> Grant:
         """See `Keeper.result`."""
         return await self._run(self._database, self.keeper.result, flow, ref, owner=owner)
+
+    async def link(
+        self,
+        owner: str,
+        client: str,
+        *,
+        expires_in: timedelta = WEEK,
+        expect: str | Expectation | None = None,
+        confirm: Confirm = "ask",
+        return_to: str = "",
+        picker: Picker | None = None,
+        language: str = "",
+        message: str = "",
+        grant_id: str | None = None,
+        other_account: OtherAccount = "refuse",
+        code: bool = False,
+        by: str = "program",
+    ) -> Invitation:
+        """See `Keeper.link`."""
+        return await self._run(
+            self._database,
+            self.keeper.link,
+            owner,
+            client,
+            expires_in=expires_in,
+            expect=expect,
+            confirm=confirm,
+            return_to=return_to,
+            picker=picker,
+            language=language,
+            message=message,
+            grant_id=grant_id,
+            other_account=other_account,
+            code=code,
+            by=by,
+        )
+
+    async def follow(self, token: str, *, flow: str | None = None, code: str | None = None) -> Redirect:
+        """See `Keeper.follow`."""
+        return await self._run(self._database, self.keeper.follow, token, flow=flow, code=code)
+
+    async def confirm(
+        self, grant_id: str, *, proof: str | None = None, version: int | None = None, by: str = "program"
+    ) -> Grant:
+        """See `Keeper.confirm`."""
+        return await self._run(self._database, self.keeper.confirm, grant_id, proof=proof, version=version, by=by)
 
     async def get(self, grant_id: str) -> Grant:
         """See `Keeper.get`."""

@@ -96,10 +96,13 @@ def emulated_keeper(
     *,
     clients: Iterable[OAuthClient] | None = None,
     max_stale: timedelta = timedelta(seconds=1),
+    pages_url: str = "https://app.example.com",
+    return_to: Iterable[str] = ("https://app.example.com",),
 ) -> Keeper:
     """Return a keeper over `store` whose provider and clock are the emulator's: where it waits, the clock moves.
 
-    By default with the clients `google-ads` and `ad-manager` of one Cloud project.
+    By default with the clients `google-ads` and `ad-manager` of one Cloud project, its links at the site of their
+    redirect URIs.
     """
     if clients is None:
         clients = (
@@ -114,6 +117,8 @@ def emulated_keeper(
         now=emulator.clock.now,
         max_stale=max_stale,
         pause=emulator.clock.advance,
+        pages_url=pages_url,
+        return_to=return_to,
     )
 
 

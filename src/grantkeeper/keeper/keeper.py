@@ -36,6 +36,7 @@ from .files.handing_out import Export, HandingOut
 from .files.verbs import FileVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .links.linking import Linking
+from .links.verbs import LinkVerbs
 from .operators.desk import OperatorDesk
 from .operators.overview import Overview
 from .parts import Parts
@@ -61,7 +62,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper(AccountVerbs, FileVerbs):
+class Keeper(AccountVerbs, FileVerbs, LinkVerbs):
     """Keeps the grants of a business's clients and hands out access tokens that are valid.
 
     Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
@@ -80,6 +81,8 @@ class Keeper(AccountVerbs, FileVerbs):
         lease: how long a refresh may take before another process does it instead; longer than any call.
         pause: waits so long; for tests that move time by hand.
         export_refresh_tokens: `allowed` lets `hand_out` give refresh tokens away; by default nothing does.
+        pages_url: where people reach the service, for the addresses of links.
+        return_to: the origins to which a link may lead its person back.
 
     Raises:
         InvalidInput: two clients share a name.
@@ -100,6 +103,8 @@ class Keeper(AccountVerbs, FileVerbs):
         lease: timedelta = LEASE,
         pause: Callable[[timedelta], None] | None = None,
         export_refresh_tokens: Export = "refused",
+        pages_url: str = "",
+        return_to: Iterable[str] = (),
     ) -> None:
         self._clients = _by_name(clients)
         self._store = store
@@ -125,7 +130,7 @@ class Keeper(AccountVerbs, FileVerbs):
         looking = Looking(parts, token=self.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self._now = now
-        self.links = Linking(parts)
+        self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
         self.health, self.answers = Health(parts), KeptAnswers(parts)
@@ -162,6 +167,8 @@ class Keeper(AccountVerbs, FileVerbs):
                 journal=Journal(settings.state_folder),
                 rotated=installation.Count(store, settings.state_folder, now=_utc_now).rotated,
                 export_refresh_tokens=settings.export_refresh_tokens,
+                pages_url=settings.service.url,
+                return_to=settings.service.return_to,
             )
         except BaseException:
             store.close()

@@ -38,6 +38,7 @@ from .service.audit import AuditEntry, AuditHead, AuditStore, Mac, SealedEntry
 from .service.beside import NOTHING, Beside
 from .service.health import ClientState, HealthStore, Tally
 from .service.links import (
+    LANGUAGES,
     Confirm,
     Expectation,
     Invitation,
@@ -55,6 +56,7 @@ from .wire import Request, Response
 __all__ = [
     "ALL_SHARED",
     "DEFAULT_MIN_TTL",
+    "LANGUAGES",
     "NOTHING",
     "UNIDENTIFIED",
     "AccessToken",

@@ -180,7 +180,7 @@ class Consents:
         if source is not None:
             grant = replace(grant, ends_at=source.grant.ends_at, consented_at=source.grant.consented_at)
         row = self._sealed(grant, consent, mine, refresh_token, source)
-        self._put(flow, consent, row, mine, source, beside)
+        self._put(flow, consent, row, mine, source, beside, invited)
         if consent.answer.access_token is not None and grant.usable:
             self._saved(grant, consent.answer.access_token)
         return grant
@@ -215,10 +215,11 @@ class Consents:
         mine: GrantRow | None,
         source: GrantRow | None,
         beside: Beside,
+        invited: Admission | None,
     ) -> None:
         if mine is None:
             self._store.insert_grant(row, sharing=Sharing.of(flow.picker), beside=beside)
-            self._withdraw_if_second(flow, consent, row)
+            self._withdraw_if_second(flow, consent, row, invited)
             return
         version = mine.grant.version
         if source is mine:
@@ -243,17 +244,22 @@ class Consents:
         known = self._store.accounts.of(taken_over.id)
         return Sharing(mode="preselect", preselect=tuple(account.id for account in known if account.shared))
 
-    def _withdraw_if_second(self, flow: FlowRow, consent: Consent, row: GrantRow) -> None:
-        """Take a new grant back if another person's came first while both looked (O-27): two browsers at once."""
+    def _withdraw_if_second(self, flow: FlowRow, consent: Consent, row: GrantRow, invited: Admission | None) -> None:
+        """Take a new grant back if another person's came first while both looked (O-27): two browsers at once.
+
+        The invitation can be used again then.
+        """
         if flow.other_account == "add":
             return
         mine = (row.grant.created_at, row.grant.id)
         first = [other.grant for other in self._connected(flow) if (other.grant.created_at, other.grant.id) < mine]
         if first:
             ended = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.OTHER_ACCOUNT, version=2)
-            events = Beside(events=changes(row.grant, ended, at=self._now()))
-            self._store.save_grant(replace(row, grant=ended, sealed=None), expected_version=1, beside=events)
-            raise _mismatch(flow, consent.identity, first)
+            error = _mismatch(flow, consent.identity, first)
+            links = (invited.given_back(invited.used(row.grant), error),) if invited else ()
+            beside = Beside(events=changes(row.grant, ended, at=self._now()), links=links)
+            self._store.save_grant(replace(row, grant=ended, sealed=None), expected_version=1, beside=beside)
+            raise error
 
     def _grant(self, flow: FlowRow, consent: Consent, old: Grant | None, now: datetime, *, confirmed: bool) -> Grant:
         missing = consent.scopes.missing

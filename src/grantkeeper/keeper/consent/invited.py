@@ -21,6 +21,10 @@ PROOF_LIFE: Final = timedelta(minutes=10)
 """How long the business has to show what its customer's browser brought back: it goes there at once."""
 
 
+LATE: Final = timedelta(minutes=10)
+"""How late somebody may come back by an invitation that they followed in time: as long as a flow lives."""
+
+
 def sha256(value: str) -> str:
     """Return the hash under which a 256-bit random value is kept: enough entropy that no salt is needed (O-02)."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
@@ -44,8 +48,12 @@ class Admission:
     browser: str
 
     def confirmed(self, old: Grant | None) -> bool:
-        """Tell whether nobody has to say that it is the right person; whoever was confirmed before stays so."""
-        return self.pinned or self.row.link.confirm == "auto" or was_confirmed(old)
+        """Tell whether nobody has to say that it is the right person; whoever was confirmed before stays so.
+
+        An imported grant whose person was not known may be taken over by anybody who has the address.
+        """
+        known = old is not None and old.identified and was_confirmed(old)
+        return self.pinned or self.row.link.confirm == "auto" or known
 
     def used(self, grant: Grant) -> LinkSave:
         """Return the invitation as the consent leaves it: used up, unless a permission is missing."""
@@ -63,6 +71,18 @@ class Admission:
         if link.return_to:
             row = replace(row, proof_hash=sha256(proof_of(self.browser, link.id)), proof_until=now + PROOF_LIFE)
         return LinkSave(row=row, expected_version=link.version)
+
+    def given_back(self, used: LinkSave, error: GrantkeeperError) -> LinkSave:
+        """Return the invitation as it is when what `used` it up was taken back: only a success does that."""
+        link, version = self.row.link, used.row.link.version
+        changed = replace(
+            link,
+            status=LinkStatus.FAILED,
+            failure=str(error.args[0]),
+            failed_at=used.row.link.consented_at or used.row.link.failed_at,
+            version=version + 1,
+        )
+        return LinkSave(row=replace(self.row, link=changed), expected_version=version)
 
 
 def was_confirmed(old: Grant | None) -> bool:
@@ -87,7 +107,7 @@ class Invited:
         if not flow.link_id:
             return None
         row = self._store.links.get(flow.link_id)
-        if row is None or row.link.status not in OPEN:
+        if row is None or row.link.status not in OPEN or row.link.expires_at + LATE <= self._now():
             raise BadCallback(
                 "The invitation was used, withdrawn or has expired meanwhile.",
                 advice="Ask whoever sent it for a new one.",
@@ -135,5 +155,10 @@ def fits(expect: Expectation, identity: Identity) -> bool:
     if expect.kind == "subject":
         return identity.subject == expect.value
     if expect.kind == "hosted_domain":
-        return identity.hosted_domain.casefold() == expect.value.casefold() != ""
-    return identity.email_verified and identity.email.casefold() == expect.value.casefold() != ""
+        return _folded(identity.hosted_domain) == _folded(expect.value) != ""
+    return identity.email_verified and _folded(identity.email) == _folded(expect.value) != ""
+
+
+def _folded(address: str) -> str:
+    """Return an address in lower case, ASCII only: Unicode's folding takes the Kelvin sign for a k."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in address)

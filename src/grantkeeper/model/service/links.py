@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from ..account import Picker
+from ..secret import Secret
 
 if TYPE_CHECKING:
     from ..rows import Sealed
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 Confirm: TypeAlias = Literal["ask", "proof", "auto"]
 """Who says that the right person consented: `ask`, an operator or a program of the business; `proof`, a program of the
 business that shows what the person's own browser brought back to it; `auto`, nobody."""
+
+
+LANGUAGES: Final = ("en", "de", "fr", "es", "ja")
+"""Languages in which an invitation's pages can be shown."""
 
 
 class LinkStatus(StrEnum):
@@ -55,7 +60,7 @@ class Link:
     `grant_id` is the grant that is to be consented to again, with the `reason` why, both "" for a new one;
     `result_grant_id` what came of it. `message` is the business's own words to the person. `language` is "" when the
     browser chooses. `other_account` as for `Keeper.begin`. `failure` says for people how the last
-    attempt ended, "" when none failed.
+    attempt ended, "" when none failed. `asks_code`: whoever follows it has to know the code that was told them.
     """
 
     id: str
@@ -76,6 +81,7 @@ class Link:
     reason: str = ""
     result_grant_id: str = ""
     failure: str = ""
+    asks_code: bool = False
     opened_at: datetime | None = None
     consented_at: datetime | None = None
     confirmed_at: datetime | None = None
@@ -86,10 +92,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """A link and the address to send; repr hides the address."""
+    """A link and the address to send; repr hides the address.
+
+    `code` is what to tell the person by another way than the address, when the link asks for one.
+    """
 
     link: Link
     url: str
+    code: Secret | None = None
 
     def __repr__(self) -> str:
         """Show which link it is; whoever has its address can use it up."""
@@ -100,8 +110,10 @@ class Invitation:
 class LinkRow:
     """A link as stored. `token_hash` is SHA-256 of the 256 random bits in its address, `sealed` opens to them.
 
+    It also opens to the code, where one is asked for: of six digits no hash could be kept (V-10).
     `proof_hash` is that of what the person's browser brings back to the business, "" when there is none (any more);
-    it is good until `proof_until`.
+    it is good until `proof_until`. `proof_tries` and `code_tries` count what was wrong; the latter is None when no
+    code is asked for.
     """
 
     link: Link
@@ -109,6 +121,8 @@ class LinkRow:
     sealed: Sealed | None
     proof_hash: str = ""
     proof_until: datetime | None = None
+    proof_tries: int = 0
+    code_tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +145,8 @@ class LinkStore(Protocol):
     def by_token(self, token_hash: str) -> LinkRow | None:
         """Return the link whose address this is, or None."""
 
-    def by_result(self, grant_id: str) -> LinkRow | None:
-        """Return the newest link that led to this grant, or None."""
+    def by_result(self, grant_id: str) -> list[LinkRow]:
+        """Return the links that led to this grant, the one that was used last first; at most 20."""
 
     def page(
         self,

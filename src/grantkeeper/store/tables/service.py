@@ -60,6 +60,8 @@ link: Final = Table(
     Column("sealed", SEALED),
     Column("proof_hash", exact(ID_LENGTH, ascii_only=True), nullable=False),
     Column("proof_until", INSTANT),
+    Column("proof_tries", SmallInteger, nullable=False),
+    Column("code_tries", SmallInteger),  # NULL: no code is asked for
     Column("version", BigInteger, nullable=False),
     UniqueConstraint("token_hash", name=PREFIX + "link_token"),
     Index(PREFIX + "link_newest", "created_at", "id"),

@@ -82,6 +82,8 @@ def _create_link() -> None:
         sa.Column("sealed", SEALED),
         _ident("proof_hash"),
         sa.Column("proof_until", INSTANT),
+        sa.Column("proof_tries", sa.SmallInteger, nullable=False),
+        sa.Column("code_tries", sa.SmallInteger),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.UniqueConstraint("token_hash", name="grantkeeper_link_token"),
     )

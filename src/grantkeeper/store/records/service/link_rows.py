@@ -62,6 +62,8 @@ def link_values(row: LinkRow) -> dict[str, Any]:
         "sealed": sealed.data if sealed else None,
         "proof_hash": row.proof_hash,
         "proof_until": or_none(row.proof_until),
+        "proof_tries": row.proof_tries,
+        "code_tries": row.code_tries,
         "version": link.version,
     }
     return checked(values | {name: or_none(getattr(link, name)) for name in _TIMES})
@@ -96,6 +98,7 @@ def _read(columns: Row[Any]) -> LinkRow:
         reason=columns.reason,
         result_grant_id=columns.result_grant_id,
         failure=columns.failure,
+        asks_code=columns.code_tries is not None,
         created_by=columns.created_by,
         created_at=created_at,
         expires_at=expires_at,
@@ -109,6 +112,8 @@ def _read(columns: Row[Any]) -> LinkRow:
         sealed=None if data_key is None or data is None else Sealed(key=bytes(data_key), data=bytes(data)),
         proof_hash=columns.proof_hash,
         proof_until=moment(columns.proof_until),
+        proof_tries=columns.proof_tries,
+        code_tries=columns.code_tries,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select
 
 from ....model import Beside, Link, LinkRow, LinkSave, LinkStatus
 from ....model.service.links import OPEN
@@ -20,8 +20,12 @@ _LINK: Final = tables.link.columns
 _INSERT: Final = insert(tables.link)
 _BY_ID: Final = select(tables.link).where(_LINK.id == bindparam("key"))
 _BY_TOKEN: Final = select(tables.link).where(_LINK.token_hash == bindparam("key"))
+_USED_AT: Final = func.coalesce(_LINK.consented_at, _LINK.failed_at, _LINK.created_at)
 _BY_RESULT: Final = (
-    select(tables.link).where(_LINK.result_grant_id == bindparam("key")).order_by(_LINK.created_at.desc()).limit(1)
+    select(tables.link)
+    .where(_LINK.result_grant_id == bindparam("key"))
+    .order_by(_USED_AT.desc(), _LINK.created_at.desc(), _LINK.id)
+    .limit(20)
 )
 
 
@@ -49,9 +53,9 @@ class Links:
         """Return the link whose address this is, or None."""
         return self._one(_BY_TOKEN, token_hash)
 
-    def by_result(self, grant_id: str) -> LinkRow | None:
-        """Return the newest link that led to this grant, or None."""
-        return self._one(_BY_RESULT, grant_id)
+    def by_result(self, grant_id: str) -> list[LinkRow]:
+        """Return the links that led to this grant, the one that was used last first; at most 20."""
+        return [link_row(columns) for columns in self._access.read(_BY_RESULT, {"key": searchable(grant_id)})]
 
     def page(
         self,
