@@ -30,6 +30,7 @@ from .errors import (
     ProviderUnavailable,
     ProviderWords,
     SealBroken,
+    ServiceUnavailable,
 )
 from .model import (
     DEFAULT_MIN_TTL,
@@ -56,6 +57,7 @@ from .model import (
 if TYPE_CHECKING:
     from .aio import AsyncKeeper
     from .keeper import Keeper
+    from .remote import AsyncRemote, Remote
     from .settings import Settings
 
 __version__ = "0.1.0"
@@ -69,6 +71,7 @@ __all__ = [
     "AccountMismatch",
     "Adoption",
     "AsyncKeeper",
+    "AsyncRemote",
     "BadCallback",
     "Conflict",
     "ConsentDenied",
@@ -91,15 +94,23 @@ __all__ = [
     "ProviderWords",
     "Reason",
     "Redirect",
+    "Remote",
     "Revocation",
     "SealBroken",
     "Secret",
+    "ServiceUnavailable",
     "Settings",
     "Sharing",
     "TokenSource",
 ]
 
-_AT_FIRST_USE = {"Keeper": ".keeper", "AsyncKeeper": ".aio", "Settings": ".settings"}
+_AT_FIRST_USE = {
+    "Keeper": ".keeper",
+    "AsyncKeeper": ".aio",
+    "Remote": ".remote",
+    "AsyncRemote": ".remote",
+    "Settings": ".settings",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 GrantkeeperError
 |- ProviderUnavailable   wait       network, timeout, 5xx, 429; .retry_after, .sent
 |- DatabaseUnavailable   wait       the database is unreachable, locked, full or failing over
+|- ServiceUnavailable    wait       the service that a Remote asks does not answer; .retry_after, .sent
 |- ConsentRequired       the owner  dead or missing consent, missing scopes; .grant_id .reason .advice
 |  `- AccountMismatch    the owner  consented as another person than before; .expected .actual
 |- ConsentDenied         the owner  said no on the consent screen
@@ -137,6 +138,22 @@ class DatabaseUnavailable(GrantkeeperError):
 
     Whether a write that was under way took effect is unknown: read again.
     """
+
+
+class ServiceUnavailable(GrantkeeperError):
+    """The service that a `Remote` asks could not be reached, or gave no answer of grantkeeper's: wait and ask again.
+
+    Attributes:
+        retry_after: how long it, or what stands before it, asked us to wait, if it did (RFC 9110 10.2.3).
+        sent: False when the request surely never left, True when its outcome is unknown or it was answered.
+    """
+
+    def __init__(
+        self, message: str, *, advice: str = "", retry_after: timedelta | None = None, sent: bool = True
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.retry_after = retry_after
+        self.sent = sent
 
 
 class ConsentRequired(GrantkeeperError):

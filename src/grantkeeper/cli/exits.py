@@ -53,6 +53,7 @@ EXITS: Final = {
 _BY_ERROR: Final = (
     (errors.ProviderUnavailable, Exit.WAIT),
     (errors.DatabaseUnavailable, Exit.WAIT),
+    (errors.ServiceUnavailable, Exit.WAIT),
     (errors.Conflict, Exit.WAIT),
     (errors.ConsentRequired, Exit.OWNER),
     (errors.AccessRefused, Exit.OWNER),

@@ -20,7 +20,14 @@ from google.auth import _helpers
 from google.auth.credentials import CredentialsWithQuotaProject, TokenState
 from google.auth.exceptions import RefreshError
 
-from grantkeeper.errors import Conflict, ConsentRequired, DatabaseUnavailable, GrantkeeperError, ProviderUnavailable
+from grantkeeper.errors import (
+    Conflict,
+    ConsentRequired,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    ProviderUnavailable,
+    ServiceUnavailable,
+)
 from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 
 MIN_TTL: Final[timedelta] = max(DEFAULT_MIN_TTL, _helpers.REFRESH_THRESHOLD + timedelta(minutes=1))
@@ -34,7 +41,7 @@ _REMEMBERED: Final = 64
 """Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once.
 Tokens as well: one that was replaced may still be in the request that an API refuses."""
 
-_PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, Conflict)
+_PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, ServiceUnavailable, Conflict)
 """What is over by itself: worth another try, and no reason to give up a token that still lives."""
 
 _E = TypeVar("_E", bound=GrantkeeperError)

@@ -9,12 +9,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request to a provider. repr shows method and URL only: headers and body hold secrets.
+    """An HTTP request to a provider, or to grantkeeper's own service.
+
+    repr shows method and URL only: headers and body hold secrets.
 
     `largest` is how many bytes of an answer are read; what is larger is ProviderUnavailable.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)

@@ -1,0 +1,190 @@
+"""AsyncRemote: the same verbs, awaited. One implementation, run on threads."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Final, Literal, ParamSpec, Self, TypeVar
+
+from ..model import (
+    DEFAULT_MIN_TTL,
+    AccessToken,
+    Account,
+    Event,
+    Expectation,
+    Grant,
+    GrantStatus,
+    Invitation,
+    Look,
+    Picker,
+    Revocation,
+    Secret,
+)
+from ..model.service.links import Confirm
+from .remote import Remote
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TOKEN_THREADS: Final = 64
+"""One for each grant whose token is asked for now. Their own pool: other calls that hang do not hold tokens up."""
+
+CALL_THREADS: Final = 16
+
+
+class AsyncRemote:
+    """A Remote for asyncio. A token that is in memory is answered on the event loop, without a thread.
+
+    Cancelling a call gives up waiting; the work itself is done to its end. Closing it closes the remote. Verbs,
+    arguments and errors are those of `Remote`.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote = remote
+        self._tokens = ThreadPoolExecutor(TOKEN_THREADS, thread_name_prefix="grantkeeper-token")
+        self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="grantkeeper-call")
+        self._asked: dict[tuple[int, str, timedelta], asyncio.Task[AccessToken]] = {}
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """See `Remote.from_env`."""
+        return cls(Remote.from_env(environ))
+
+    async def token(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken:
+        """See `Remote.token`."""
+        return self.remote.remembered(grant_id, min_ttl=min_ttl) or await self._shared(grant_id, min_ttl)
+
+    async def _shared(self, grant_id: str, min_ttl: timedelta) -> AccessToken:
+        """Let one thread ask for all tasks: a thread for each would leave none for other grants."""
+        key = (id(asyncio.get_running_loop()), grant_id, min_ttl)
+        task = self._asked.get(key)
+        if task is None:
+            task = asyncio.create_task(self._run(self._tokens, self.remote.token, grant_id, min_ttl=min_ttl))
+            self._asked[key] = task
+            task.add_done_callback(functools.partial(self._answered, key))
+        return await asyncio.shield(task)
+
+    def _answered(self, key: tuple[int, str, timedelta], task: asyncio.Task[AccessToken]) -> None:
+        self._asked.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # looked at: when every caller was cancelled, nobody else does, and asyncio would complain
+
+    async def refresh(self, grant_id: str) -> AccessToken:
+        """See `Remote.refresh`."""
+        return await self._run(self._tokens, self.remote.refresh, grant_id)
+
+    async def report_rejected(self, grant_id: str, token: Secret) -> None:
+        """See `Remote.report_rejected`."""
+        self._forget_asked(grant_id)
+        await self._run(self._calls, self.remote.report_rejected, grant_id, token)
+
+    def _forget_asked(self, grant_id: str) -> None:
+        """Let nobody who asks from now on join a question that may bring the token that was refused."""
+        for key in [key for key in self._asked if key[1] == grant_id]:
+            del self._asked[key]
+
+    async def get(self, grant_id: str) -> Grant:
+        """See `Remote.get`."""
+        return await self._run(self._calls, self.remote.get, grant_id)
+
+    async def find(self, owner: str, client: str, *, subject: str | None = None, email: str | None = None) -> Grant:
+        """See `Remote.find`."""
+        return await self._run(self._calls, self.remote.find, owner, client, subject=subject, email=email)
+
+    async def grants(
+        self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None
+    ) -> list[Grant]:
+        """Return what `Remote.grants` yields, as a list."""
+        return await self._run(self._calls, lambda: list(self.remote.grants(owner, client, status=status)))
+
+    async def siblings(self, grant_id: str) -> tuple[Grant, ...]:
+        """See `Remote.siblings`."""
+        return await self._run(self._calls, self.remote.siblings, grant_id)
+
+    async def revoke(self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep") -> Revocation:
+        """See `Remote.revoke`."""
+        self._forget_asked(grant_id)
+        return await self._run(self._calls, self.remote.revoke, grant_id, siblings=siblings)
+
+    async def confirm(self, grant_id: str, *, proof: str | Secret | None = None, version: int | None = None) -> Grant:
+        """See `Remote.confirm`."""
+        return await self._run(self._calls, self.remote.confirm, grant_id, proof=proof, version=version)
+
+    async def link(
+        self,
+        owner: str,
+        client: str,
+        *,
+        expires_in: timedelta = timedelta(days=7),
+        expect: str | Expectation | None = None,
+        confirm: Confirm = "ask",
+        return_to: str = "",
+        picker: Picker | None = None,
+        language: str = "",
+        message: str = "",
+        grant_id: str | None = None,
+        other_account: Literal["refuse", "add"] = "refuse",
+    ) -> Invitation:
+        """See `Remote.link`."""
+        return await self._run(
+            self._calls,
+            self.remote.link,
+            owner,
+            client,
+            expires_in=expires_in,
+            expect=expect,
+            confirm=confirm,
+            return_to=return_to,
+            picker=picker,
+            language=language,
+            message=message,
+            grant_id=grant_id,
+            other_account=other_account,
+        )
+
+    async def accounts(
+        self,
+        grant_id: str,
+        *,
+        kind: str | None = None,
+        search: str | None = None,
+        include: Literal["shared", "all"] = "shared",
+    ) -> list[Account]:
+        """See `Remote.accounts`."""
+        return await self._run(self._calls, self.remote.accounts, grant_id, kind=kind, search=search, include=include)
+
+    async def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
+        """See `Remote.account`."""
+        return await self._run(self._calls, self.remote.account, grant_id, kind=kind, account_id=account_id)
+
+    async def looks(self, grant_id: str) -> list[Look]:
+        """See `Remote.looks`."""
+        return await self._run(self._calls, self.remote.looks, grant_id)
+
+    async def events(
+        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[Event]:
+        """See `Remote.events`."""
+        return await self._run(self._calls, self.remote.events, grant_id=grant_id, kind=kind, after=after, limit=limit)
+
+    async def close(self) -> None:
+        """Wait for what is under way, then close the remote; may be called twice."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        for pool in (self._tokens, self._calls):
+            pool.shutdown(wait=True)
+        self.remote.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    async def _run(self, pool: ThreadPoolExecutor, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(pool, functools.partial(verb, *args, **kwargs)))

@@ -1,0 +1,186 @@
+"""Access tokens in memory, and one call of the service for all threads that ask at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from ..errors import (
+    Conflict,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    ProviderUnavailable,
+    ServiceUnavailable,
+)
+from ..forks import in_child
+from ..model import AccessToken, Secret
+
+Ask: TypeAlias = Callable[[str, timedelta, timedelta | None], AccessToken]
+"""Asks the service for a grant's token of at least so much life, with so much patience (None: the usual)."""
+
+MAX_HELD: Final = 100_000
+"""Tokens held in memory, about 1 kB each; past that the one looked at longest ago goes."""
+
+LOOK_PATIENCE: Final = timedelta(seconds=2)
+"""How long the service is waited for when a token in memory lives: the look only asks whether it was revoked."""
+
+WAIT_FOR_SERVICE: Final = timedelta(seconds=1)
+"""While the service does not answer, whoever has a token in memory is answered from there; it is asked so often."""
+
+PASSES: Final = (ServiceUnavailable, ProviderUnavailable, DatabaseUnavailable, Conflict)
+"""What is over by itself, and no reason to give up a token that still lives."""
+
+_NO_TIME: Final = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A token in memory, good to hand out without a call from `looked_at` until `look_again_at`."""
+
+    token: AccessToken
+    looked_at: datetime
+    look_again_at: datetime
+
+
+class _Flight:
+    """One call under way: its token or error goes to everybody who waits.
+
+    `answered` when the service itself gave the token or refused; `outdated` once what it gives must not be kept.
+    """
+
+    __slots__ = ("answered", "began", "done", "error", "outdated", "token")
+
+    def __init__(self, began: datetime) -> None:
+        self.began = began
+        self.done = threading.Event()
+        self.answered = self.outdated = False
+        self.token: AccessToken | None = None
+        self.error: Exception | None = None
+
+
+class Tokens:
+    """What a Remote hands out. Thread-safe, safe to fork; a look at memory takes no lock and does no I/O."""
+
+    def __init__(self, *, ask: Ask, now: Callable[[], datetime], max_stale: timedelta, patience: timedelta) -> None:
+        self._ask = ask
+        self._now = now
+        self._max_stale = max_stale
+        self._patience = patience
+        self._away_since: datetime | None = None
+        self._held: dict[str, _Held] = {}
+        self._flights: dict[tuple[str, timedelta], _Flight] = {}
+        self._lock = threading.Lock()  # for changes only
+        in_child(self._forked)
+
+    def _forked(self) -> None:
+        """Nobody asks, and nobody holds the lock, in a forked child."""
+        self._lock, self._flights = threading.Lock(), {}
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def fresh(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
+        """Return the token in memory when it may be handed out as it is."""
+        held = self._held.get(grant_id)
+        if held is None:
+            return None
+        now = self._now()
+        left = held.token.expires_at - now
+        # The lower bound matters: after a clock set back, "look again" would otherwise be an hour away.
+        return held.token if held.looked_at <= now < held.look_again_at and left > max(min_ttl, _NO_TIME) else None
+
+    def alive(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
+        """Return the token in memory that lives longer than `min_ttl`, however long ago the service was asked."""
+        held = self._held.get(grant_id)
+        if held is None or held.token.expires_at - self._now() <= max(min_ttl, _NO_TIME):
+            return None
+        return held.token
+
+    def forget(self, grant_id: str, *, only: Secret | None = None) -> None:
+        """Hand the grant's token out no more, nor what calls under way bring; with `only`, if it is that one."""
+        with self._lock:
+            for key in [key for key in self._flights if key[0] == grant_id]:
+                self._flights.pop(key).outdated = True
+            held = self._held.get(grant_id)
+            if held is not None and (only is None or held.token.value == only):
+                del self._held[grant_id]
+
+    def hold(self, grant_id: str, token: AccessToken) -> AccessToken:
+        """Keep a token that was just given, and return it."""
+        with self._lock:
+            self._keep(grant_id, token, self._now())
+        return token
+
+    def _keep(self, grant_id: str, token: AccessToken, asked: datetime) -> None:
+        """Keep a token, as old as the question: what ended the grant since then was not looked at."""
+        if self._held.pop(grant_id, None) is None and len(self._held) >= MAX_HELD:
+            del self._held[next(iter(self._held))]  # the one that was looked at longest ago
+        self._held[grant_id] = _Held(token=token, looked_at=asked, look_again_at=asked + self._max_stale)
+
+    # --- the service --------------------------------------------------------------------------------------------------
+
+    def token(self, grant_id: str, min_ttl: timedelta) -> AccessToken:
+        """Return a token that lives longer than `min_ttl`: from memory, or from the service, asked once for all."""
+        found = self.fresh(grant_id, min_ttl)
+        if found is None and self._away():
+            found = self.alive(grant_id, min_ttl)
+        if found is not None:
+            return found
+        flight, leads = self._joined((grant_id, min_ttl))
+        if leads:
+            self._lead(flight, grant_id, min_ttl)
+        elif not flight.done.wait(self._patience.total_seconds()):
+            raise ServiceUnavailable("The thread that asks the service does not come back.", advice="Ask again.")
+        if flight.token is None:
+            raise _again(flight.error)
+        return flight.token
+
+    def _joined(self, key: tuple[str, timedelta]) -> tuple[_Flight, bool]:
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            made = self._flights[key] = _Flight(self._now())
+            return made, True
+
+    def _lead(self, flight: _Flight, grant_id: str, min_ttl: timedelta) -> None:
+        flight.error = ServiceUnavailable("The thread that asked the service was interrupted.", advice="Ask again.")
+        try:
+            patience = None if self.alive(grant_id, min_ttl) is None else LOOK_PATIENCE
+            flight.token = self._ask(grant_id, min_ttl, patience)
+            flight.answered, self._away_since = True, None
+        except PASSES as error:
+            self._away_since = self._now()
+            flight.token, flight.error = self.alive(grant_id, min_ttl), error
+        except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits, this one included
+            flight.answered, self._away_since, flight.error = True, None, error
+        finally:
+            self._land(flight, (grant_id, min_ttl))
+
+    def _land(self, flight: _Flight, key: tuple[str, timedelta]) -> None:
+        """Keep what the service said, unless the grant's token was forgotten meanwhile, then tell everybody."""
+        with self._lock:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+            if flight.answered and not flight.outdated:
+                if flight.token is None:
+                    self._held.pop(key[0], None)
+                else:
+                    self._keep(key[0], flight.token, flight.began)
+        flight.done.set()
+
+    def _away(self) -> bool:
+        """True for a moment after the service did not answer."""
+        since = self._away_since
+        return since is not None and _NO_TIME <= self._now() - since < WAIT_FOR_SERVICE
+
+
+def _again(error: Exception | None) -> Exception:
+    """Return an equal error without traceback, for each thread its own: one object in two threads mixes both."""
+    if not isinstance(error, GrantkeeperError):
+        return error or ServiceUnavailable("The service gave no token.", advice="Ask again.")
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
