@@ -54,7 +54,9 @@ def test_importing_grantkeeper_needs_no_import_beyond_the_standard_library() -> 
 
 def test_a_remote_brings_neither_a_database_nor_cryptography() -> None:
     """What asks the service over HTTP needs a small part of what is installed, and nothing to open seals with."""
-    found = loaded("import grantkeeper; grantkeeper.Remote('http://127.0.0.1:9', 'gk_made-up'); grantkeeper.AsyncRemote")
+    found = loaded(
+        "from grantkeeper import AsyncRemote, Remote; AsyncRemote(Remote('http://127.0.0.1:9', 'gk_made-up'))"
+    )
 
     assert found & (HEAVY | {"typer", "rich", "cryptography"}) == set()
     assert "httpcore2" in found

@@ -164,6 +164,7 @@ class LinkAnswer(_Answer, frozen=True, kw_only=True):
     reason: str = ""
     result_grant_id: str = ""
     failure: str = ""
+    asks_code: bool = False
     opened_at: Moment | None = None
     consented_at: Moment | None = None
     confirmed_at: Moment | None = None
@@ -181,10 +182,11 @@ class InvitationAnswer(_Answer, frozen=True, kw_only=True):
 
     link: LinkAnswer
     url: Secret
+    code: Secret | None = None
 
     def value(self) -> Invitation:
         """Return the model's value."""
-        return Invitation(link=self.link.value(), url=self.url.reveal())
+        return Invitation(link=self.link.value(), url=self.url.reveal(), code=self.code)
 
 
 class RevocationAnswer(_Answer, frozen=True, kw_only=True):

@@ -181,6 +181,7 @@ def link_body(
     message: str,
     grant_id: str | None,
     other_account: Literal["refuse", "add"],
+    code: bool,
 ) -> bytes:
     """Return the body of a POST to /v1/links; raises InvalidInput for what JSON cannot hold."""
     return _json(
@@ -195,6 +196,7 @@ def link_body(
         message=message,
         grant_id=grant_id,
         other_account=other_account,
+        code=code,
     )
 
 

@@ -127,6 +127,7 @@ class AsyncRemote:
         message: str = "",
         grant_id: str | None = None,
         other_account: Literal["refuse", "add"] = "refuse",
+        code: bool = False,
     ) -> Invitation:
         """See `Remote.link`."""
         return await self._run(
@@ -143,6 +144,7 @@ class AsyncRemote:
             message=message,
             grant_id=grant_id,
             other_account=other_account,
+            code=code,
         )
 
     async def accounts(

@@ -184,6 +184,7 @@ class Remote:
         message: str = "",
         grant_id: str | None = None,
         other_account: Literal["refuse", "add"] = "refuse",
+        code: bool = False,
     ) -> Invitation:
         """Return an invitation to grant whose address can be e-mailed, as `Keeper.link` does."""
         return self._asking.link(
@@ -198,6 +199,7 @@ class Remote:
             message=message,
             grant_id=grant_id,
             other_account=other_account,
+            code=code,
         )
 
     # --- accounts and events ----------------------------------------------------------------------------------
