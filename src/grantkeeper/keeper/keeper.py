@@ -361,6 +361,14 @@ class Keeper(AccountVerbs, FileVerbs, LinkVerbs):
         """
         self._tokens.report_rejected(grant_id, token)
 
+    def follow(self) -> None:
+        """Follow what happens to grants, in a thread of its own, until `close`: for a process that serves many.
+
+        A token in memory is then handed out without a look at its row, though no longer than `max_stale` after any
+        process has ended its grant. Without it, the row of each grant that is used is read again each `max_stale`.
+        """
+        self._refreshes.following.start()
+
     # --- ending -----------------------------------------------------------------------------------------------
 
     def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:

@@ -71,6 +71,8 @@ class Provider:
     rotation: Rotation = "unknown"
     rotation_grace: timedelta | None = None
     """How long a replaced refresh token still works, when `rotation` is `grace`; None when that is not known."""
+    access_tokens_stay: bool = False
+    """True when a refresh leaves the access tokens from before as they are, until their own end."""
     sibling_refresh_tokens: bool = False
     """True when one refresh token may serve several grants of the same person and OAuth client."""
     testing_lifetime: timedelta | None = None

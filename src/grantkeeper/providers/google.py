@@ -117,6 +117,7 @@ PROVIDER: Final = Provider(
     force_consent_parameters=FORCE_CONSENT_PARAMETERS,
     choose_account_parameters=CHOOSE_ACCOUNT_PARAMETERS,
     rotation="none",  # [doc] a refresh answers without a refresh token
+    access_tokens_stay=True,  # [seen] several live at once; [doc] only a revocation or its end ends one
     sibling_refresh_tokens=True,  # [doc] 100 per account and client, the oldest die silently: one serves several grants
     testing_lifetime=timedelta(days=7),  # [doc] External and Testing, unless only openid, email, profile are asked
     idle_lifetime=timedelta(days=181),  # [doc] "six months"; no six calendar months are shorter

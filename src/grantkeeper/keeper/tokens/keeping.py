@@ -154,6 +154,8 @@ class TokenKeeping:
             now = self._now()
             grant = row.grant
             young = grant.refreshed_at is not None and timedelta() <= now - grant.refreshed_at < MIN_INTERVAL
+            if self._memory.of_version(grant) is None:  # another process has newer tokens, or took this one out of use
+                self._memory.forget(grant)
             if due(grant.expires_at, now=now, min_ttl=timedelta()) or young:
                 return
             if self._vault.open_tokens(row).access_token != token:

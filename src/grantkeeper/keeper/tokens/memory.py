@@ -13,8 +13,17 @@ from ...renewal import due
 
 _NO_TIME: Final = timedelta()
 
-_NOTHING: Final = AccessToken(value=Secret(""), expires_at=datetime.min.replace(tzinfo=UTC), scopes=frozenset())
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_NOTHING: Final = AccessToken(value=Secret(""), expires_at=_NEVER, scopes=frozenset())
 """Held in place of a token: whatever is in memory of an earlier state of the grant is not handed out."""
+
+TRUSTED_FOR: Final = timedelta(seconds=60)
+"""How long a token is handed out on the word of who follows the events, before its row is looked at all the same: a
+process of an older version, during an upgrade, revokes without an event."""
+
+READ_LATE: Final = timedelta(seconds=15)
+"""How long a row may be on its way from the database (`store.engine` CALL_SECONDS): what arrives in this time after
+somebody began to follow may have been read before."""
 
 MAX_HELD: Final = 100_000
 """Tokens held in memory, about 1 kB each; past that the one looked at longest ago goes (R-54)."""
@@ -22,20 +31,32 @@ MAX_HELD: Final = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A token in memory, good to hand out without a look at the row from `looked_at` until `look_again_at`."""
+    """A token in memory, good to hand out without a look at the row from `looked_at` until `look_again_at`.
+
+    Until `trust_until` it is good, too, while somebody follows the events.
+    """
 
     token: AccessToken
     version: int
     looked_at: datetime
     look_again_at: datetime
+    trust_until: datetime
 
 
 class Memory:
-    """Tokens of grants, as their rows were when they were last looked at. Thread-safe; a look takes no lock."""
+    """Tokens of grants, as their rows were when they were last looked at. Thread-safe; a look takes no lock.
 
-    def __init__(self, *, now: Callable[[], datetime], max_stale: timedelta) -> None:
+    `staying` are the OAuth clients whose access tokens a later refresh does not end: what another process refreshes is
+    no reason to look again.
+    """
+
+    def __init__(
+        self, *, now: Callable[[], datetime], max_stale: timedelta, staying: frozenset[str] = frozenset()
+    ) -> None:
         self._now = now
         self._max_stale = max_stale
+        self._staying = staying
+        self._trusted_from = self._trusted_until = self._followed_since = _NEVER
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()  # for changes only
 
@@ -51,9 +72,20 @@ class Memory:
         now = self._now()
         # The lower bound matters: after a clock set back, "look again" would otherwise be an hour away (R-65).
         left = held.token.expires_at - now
-        if held.looked_at <= now < held.look_again_at and left > min_ttl and left > _NO_TIME:
-            return held.token
-        return None
+        if left <= min_ttl or left <= _NO_TIME or now < held.looked_at:
+            return None
+        return held.token if now < held.look_again_at or self._is_trusted(held, now) else None
+
+    def _is_trusted(self, held: _Held, now: datetime) -> bool:
+        """Tell whether its row has not changed by what happened up to a moment ago."""
+        followed = self._trusted_from <= now < self._trusted_until and self._followed_since <= held.looked_at
+        return followed and now < held.trust_until
+
+    def trust(self, at: datetime, *, beginning: bool = False) -> None:
+        """Note that whatever happened to grants before `at`, since the beginning, is known here."""
+        if beginning:
+            self._followed_since = at + READ_LATE
+        self._trusted_from, self._trusted_until = at, at + self._max_stale
 
     def alive(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
         """Return the token in memory that lives longer than `min_ttl`, however long ago its row was looked at."""
@@ -84,7 +116,14 @@ class Memory:
     def _keep(self, grant: Grant, token: AccessToken) -> AccessToken:
         """Keep a token in memory, unless a later state of the grant is known: a slow thread must not undo it (R-55)."""
         now = self._now()
-        held = _Held(token=token, version=grant.version, looked_at=now, look_again_at=now + self._max_stale)
+        trusted_for = TRUSTED_FOR if grant.client in self._staying else _NO_TIME
+        held = _Held(
+            token=token,
+            version=grant.version,
+            looked_at=now,
+            look_again_at=now + self._max_stale,
+            trust_until=now + trusted_for,
+        )
         with self._lock:
             known = self._held.pop(grant.id, None)
             if known is not None and known.version > grant.version:

@@ -17,6 +17,7 @@ from ..refresh.recovery import Recovery
 from ..refresh.refreshing import Refreshing
 from ..refresh.refusals import Closed
 from ..refresh.saving import Saving
+from .following import Following
 from .gate import Gate
 from .keeping import WAIT_FOR_LEASE, TokenKeeping
 from .memory import Memory
@@ -32,7 +33,9 @@ class Refreshes:
 
     def __init__(self, parts: Parts, *, max_stale: timedelta, lease: timedelta) -> None:
         store, vault, now, pause = parts.store, parts.vault, parts.now, parts.pause
-        self.memory = Memory(now=now, max_stale=max_stale)
+        staying = frozenset(name for name, each in parts.clients.items() if each.provider.access_tokens_stay)
+        self.memory = Memory(now=now, max_stale=max_stale, staying=staying)
+        self.following = Following(store=store, memory=self.memory, now=now, max_stale=max_stale)
         self._saving = Saving(
             store=store, vault=vault, now=now, pause=pause, journal=parts.journal, rotated=parts.rotated
         )
@@ -73,7 +76,15 @@ class Refreshes:
 
     def _forked(self) -> None:
         self._background = None
-        for each in (self.memory, self.tokens, self._saving, self._recovery, self._breakers, self._gate):
+        for each in (
+            self.memory,
+            self.following,
+            self.tokens,
+            self._saving,
+            self._recovery,
+            self._breakers,
+            self._gate,
+        ):
             each.start_afresh()
 
     def recover(self, patience: timedelta) -> int:
@@ -93,6 +104,7 @@ class Refreshes:
 
     def finish(self) -> None:
         """Begin no refresh any more, and wait for those under way: a provider's answer is not to be cut off (R-57)."""
+        self.following.stop()
         self._gate.close(LEASE)
 
     def close(self) -> None:
