@@ -22,12 +22,14 @@ _PACKAGES = (
     "google-auth",
     "google-ads",
     "grpcio",
+    "starlette",
+    "uvicorn",
     "social-auth-app-django",
     "django-allauth",
     "Flask-Dance",
     "Django",
 )
-PARTS = ("reading", "expired", "throughput", "hanging", "accounts", "clients")
+PARTS = ("reading", "expired", "throughput", "hanging", "accounts", "clients", "serving")
 
 
 def main() -> None:
@@ -69,6 +71,10 @@ def _measured(parts: tuple[str, ...], folder: Path, server: PostgresServer, *, q
         from .clients import holding
 
         aims += holding.run(quick=quick)
+    if "serving" in parts:
+        from .serving import reading as serving
+
+        aims += serving.run(folder, server, quick=quick)
     empty, filled = list(places(folder, server, (0,))), []
     if "reading" in parts or "expired" in parts:
         from . import peers, reading

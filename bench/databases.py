@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ class Filled:
     place: Place
     store: SqlStore
     ring: KeyRing
+    keys: str = field(repr=False)
     read: Callable[[str], tuple[int, bytes]]
     box: AESGCM
 
@@ -89,27 +90,27 @@ def access_token() -> str:
     return "ya29." + secrets.token_urlsafe(160)
 
 
-def places(folder: Path, server: PostgresServer, sizes: tuple[int, ...]) -> Iterator[Place]:
-    """Yield a place for each kind of database and size."""
+def places(folder: Path, server: PostgresServer, sizes: tuple[int, ...], part: str = "bench") -> Iterator[Place]:
+    """Yield a place for each kind of database and size; `part` of the comparison has its own."""
     for size in sizes:
         yield Place(
             kind="sqlite",
             size=size,
-            url=f"sqlite:///{folder / f'grantkeeper-{size}.sqlite3'}",
-            peers=f"sqlite:///{folder / f'peers-{size}.sqlite3'}",
+            url=f"sqlite:///{folder / f'{part}-{size}.sqlite3'}",
+            peers=f"sqlite:///{folder / f'{part}-peers-{size}.sqlite3'}",
         )
-        server.execute(f"CREATE DATABASE bench_{size}")
-        url = server.url(f"bench_{size}")
+        server.execute(f"CREATE DATABASE {part}_{size}")
+        url = server.url(f"{part}_{size}")
         yield Place(kind="postgresql", size=size, url=url, peers=url.replace("postgresql:", "postgresql+psycopg:"))
 
 
 def fill(place: Place) -> Filled:
     """Create and fill grantkeeper's tables and the bare one."""
-    store, ring = SqlStore(place.url), KeyRing.parse(new_key())
+    store, ring = SqlStore(place.url), KeyRing.parse(keys := new_key())
     store.migrate()
     _fill_grants(place, Vault(ring, store.installation()))
     box = AESGCM(AESGCM.generate_key(256))
-    return Filled(place=place, store=store, ring=ring, read=_fill_bare(place, box), box=box)
+    return Filled(place=place, store=store, ring=ring, keys=keys, read=_fill_bare(place, box), box=box)
 
 
 def _fill_grants(place: Place, vault: Vault) -> None:
