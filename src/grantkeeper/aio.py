@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, ParamSpec, Self, TypeVar
@@ -233,11 +233,25 @@ class AsyncKeeper:
         return await self._run(self._calls, self.keeper.choice, flow, ref, owner=owner)
 
     async def events(
-        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        grant_id: str | None = None,
+        kind: str | None = None,
+        owners: Sequence[str] | None = None,
+        clients: Sequence[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[Event]:
         """See `Keeper.events`."""
         return await self._run(
-            self._database, self.keeper.events, grant_id=grant_id, kind=kind, after=after, limit=limit
+            self._database,
+            self.keeper.events,
+            grant_id=grant_id,
+            kind=kind,
+            owners=owners,
+            clients=clients,
+            after=after,
+            limit=limit,
         )
 
     async def adopt(

@@ -117,15 +117,34 @@ class AccountStore(Protocol):
 
 
 class EventStore(Protocol):
-    """What happened, in the order in which it was written; a part of the Store."""
+    """What happened, in the order in which it became visible; a part of the Store."""
 
     def add(self, event: Event) -> None:
         """Write one event that no change goes with."""
 
+    def last(self) -> int:
+        """Return the position of the newest event that has one, 0 before there is any."""
+
     def read(
-        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        grant_id: str | None = None,
+        kind: str | None = None,
+        owners: Sequence[str] | None = None,
+        clients: Sequence[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[Event]:
-        """Return events that match all that is given, those with an id greater than `after`, oldest first."""
+        """Return events that match all that is given, those with a position greater than `after`, in that order.
+
+        Whatever was committed before the call has a position: who goes on from the last that they saw misses nothing.
+        """
+
+    def settle(self) -> None:
+        """Give every committed event its position, and make the deliveries of those that endpoints want."""
+
+    def prune(self, *, before: datetime, limit: int = 1000) -> int:
+        """Delete events of before then, oldest first; returns how many."""
 
 
 class Store(Protocol):

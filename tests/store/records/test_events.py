@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, insert, select, update
 
 from grantkeeper.errors import SealBroken
 from grantkeeper.model import Event
 from grantkeeper.store import SqlStore, tables
+from grantkeeper.store.records.events import write
 from store.made import NOW
 
 EVENT = Event(
@@ -24,14 +29,108 @@ EVENT = Event(
 
 
 def test_events_come_back_as_they_were_in_the_order_of_writing(store: SqlStore) -> None:
-    """Every member; ids grow, and `after` goes on where one stopped."""
+    """Every member; positions count, and `after` goes on where one stopped."""
     for number in range(5):
         store.events.add(dataclasses.replace(EVENT, at=NOW - timedelta(days=number)))
     found = store.events.read(limit=3)
-    rest = store.events.read(after=found[-1].id)
-    assert [each.id for each in (*found, *rest)] == sorted({each.id for each in (*found, *rest)})
-    assert dataclasses.replace(found[0], id=0) == EVENT
+    rest = store.events.read(after=found[-1].position)
+    assert [each.position for each in (*found, *rest)] == [1, 2, 3, 4, 5]
+    assert dataclasses.replace(found[0], id=0, position=0) == EVENT
+    assert store.events.last() == 5
     assert (len(found), len(rest)) == (3, 2)
+
+
+def test_events_are_found_by_owner_and_client(store: SqlStore) -> None:
+    """A key that is restricted sees its own only, and nothing when it may see none."""
+    for owner, client in (("a", "x"), ("b", "x"), ("a", "y"), ("", "x")):
+        store.events.add(dataclasses.replace(EVENT, owner=owner, client=client))
+
+    assert len(store.events.read(owners=["a"])) == 2
+    assert len(store.events.read(owners=["a", "b"], clients=["x"])) == 2
+    assert store.events.read(owners=[]) == []
+
+
+@pytest.mark.parametrize("writers", [6])
+def test_a_reader_that_goes_by_positions_misses_no_event(store: SqlStore, writers: int) -> None:
+    """R-53: each event once and in order, though transactions take their time and are not committed as begun."""
+    each, done = 20, threading.Event()
+    seen: list[Event] = []
+
+    def write_slowly(number: int) -> None:
+        rng = random.Random(number)
+        for count in range(each):
+            event = dataclasses.replace(EVENT, grant_id=f"g{number}", data={"count": count})
+
+            def work(connection: Connection, event: Event = event) -> int:
+                write(connection, event)
+                time.sleep(rng.random() / 200)  # the transaction is open, and its event's id is given
+                return 1
+
+            store._written(work)
+
+    def read_on() -> None:
+        last = False
+        while not last:
+            last = done.is_set()
+            while found := store.events.read(after=seen[-1].position if seen else 0, limit=7):
+                seen.extend(found)
+
+    with ThreadPoolExecutor(writers + 2) as pool:
+        readers = [pool.submit(read_on)]
+        written = [pool.submit(write_slowly, number) for number in range(writers)]
+        for future in written:
+            future.result(100)
+        done.set()
+        for future in readers:
+            future.result(100)
+
+    assert [event.position for event in seen] == list(range(1, writers * each + 1))
+    for number in range(writers):
+        counts = [event.data["count"] for event in seen if event.grant_id == f"g{number}"]
+        assert counts == list(range(each))
+
+
+def test_several_who_number_at_once_give_each_event_one_position(store: SqlStore) -> None:
+    """They are alone under the lock of one row; what another has numbered is left alone."""
+    for number in range(60):
+        store.events.add(dataclasses.replace(EVENT, grant_id=f"g{number}"))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: store.events.read(limit=100), range(8)))
+
+    assert all([event.position for event in each] == list(range(1, 61)) for each in found)
+
+
+def test_an_event_becomes_a_delivery_of_each_endpoint_that_wants_it_once(store: SqlStore) -> None:
+    """R-53: made with the position, in one transaction; disabled endpoints and other kinds get none."""
+    row = {"description": "", "reason": "", "data_key": b"k", "sealed": b"s", "created_at": 0, "created_by": "cli"}
+    row |= {"url": "https://hooks.example.com", "version": 1}
+    wants = {"all": "[]", "some": '["grant.exported"]', "off": "[]", "other": '["grant.revoked"]'}
+    with store._writing.begin() as connection:
+        for name, kinds in wants.items():
+            status = "disabled" if name == "off" else "enabled"
+            connection.execute(insert(tables.endpoint).values(id=name, kinds=kinds, status=status, **row))
+    store.events.add(EVENT)
+    store.events.add(dataclasses.replace(EVENT, kind="grant.exported"))
+    store.events.read()
+    store.events.read()
+
+    made = store._read(select(tables.delivery.c.endpoint_id, tables.delivery.c.kind))
+    assert sorted(map(tuple, made)) == [
+        ("all", "grant.accounts_changed"),
+        ("all", "grant.exported"),
+        ("some", "grant.exported"),
+    ]
+
+
+def test_old_events_are_deleted_once_they_have_a_position(store: SqlStore) -> None:
+    """Nobody can still be waiting for one without; what is younger stays."""
+    for days in (500, 450, 1):
+        store.events.add(dataclasses.replace(EVENT, at=NOW - timedelta(days=days)))
+    assert store.events.prune(before=NOW) == 0
+    store.events.read()
+
+    assert store.events.prune(before=NOW - timedelta(days=400)) == 2
+    assert [event.position for event in store.events.read()] == [3]
 
 
 def test_events_are_found_by_grant_and_kind(store: SqlStore) -> None:

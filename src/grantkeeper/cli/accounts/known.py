@@ -32,7 +32,7 @@ def happened(keeper: Keeper, grant_id: str) -> list[dict[str, Any]]:
     latest: list[Event] = []
     more = True
     while more:
-        page = keeper.events(grant_id=grant_id, after=latest[-1].id if latest else 0, limit=_PAGE)
+        page = keeper.events(grant_id=grant_id, after=latest[-1].position if latest else 0, limit=_PAGE)
         more = len(page) == _PAGE
         latest = [*latest, *page][-_LATEST:]
     return [

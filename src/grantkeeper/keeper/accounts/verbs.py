@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...errors import InvalidInput
 from ...model import Account, AccountChanges, Event, Look, Store
@@ -67,13 +67,22 @@ class AccountVerbs:
         return self._reach.share(grant_id, accounts)
 
     def events(
-        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        grant_id: str | None = None,
+        kind: str | None = None,
+        owners: Sequence[str] | None = None,
+        clients: Sequence[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[Event]:
-        """Return what happened, oldest first: events with an id greater than `after`, at most `limit` (1 to 1,000).
+        """Return what happened, in order: events with a position greater than `after`, at most `limit` (1 to 1,000).
 
-        For looking at. Ids are given before a transaction is committed, so whoever goes by the last id that they saw
-        may miss an event of one that took longer.
+        Whoever goes on from the position of the last event that they saw misses none. `owners` and `clients` are those
+        whose events are wanted; by default all, and those that are about nobody's grant.
         """
         if not 0 <= after < 2**63 or not 1 <= limit <= 1000:
-            raise InvalidInput("after is an event's id, and limit is 1 to 1,000.")
-        return self._store.events.read(grant_id=grant_id, kind=kind, after=after, limit=limit)
+            raise InvalidInput("after is an event's position, and limit is 1 to 1,000.")
+        return self._store.events.read(
+            grant_id=grant_id, kind=kind, owners=owners, clients=clients, after=after, limit=limit
+        )

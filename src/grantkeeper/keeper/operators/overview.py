@@ -78,7 +78,7 @@ class Overview:
         latest: list[Event] = []
         more = True
         while more:
-            after = latest[-1].id if latest else 0
+            after = latest[-1].position if latest else 0
             found = self._store.events.read(grant_id=grant_id, after=after, limit=_EVENTS)
             more = len(found) == _EVENTS
             latest = [*latest, *found][-LATEST:]

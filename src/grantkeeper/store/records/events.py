@@ -1,19 +1,34 @@
-"""Events, in the order in which they were written."""
+"""Events, in the order in which they became visible."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
 from ...errors import SealBroken, printable
 from ...model import Event
 from .. import tables
 from ..rows import checked, instant, moment, searchable
 from .access import Access
+from .service.outbox import fan_out
+
+BATCH: Final = 1000
+"""Events that are given their positions in one transaction."""
 
 _EVENT: Final = tables.event.columns
+_OF_EVENTS: Final = tables.head.c.name == "event"
+_HEAD_NUMBER: Final = select(tables.head.c.number).where(_OF_EVENTS)
+_LOCK_HEAD: Final = _HEAD_NUMBER.with_for_update()
+_MOVE_HEAD: Final = update(tables.head).where(_OF_EVENTS)
+_UNSETTLED: Final = select(_EVENT.id, _EVENT.kind).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
+_ANY_UNSETTLED: Final = select(_EVENT.id).where(_EVENT.position.is_(None)).limit(1)
+_SET_POSITION: Final = (
+    update(tables.event).where(_EVENT.id == bindparam("key")).values(position=bindparam("new_position"))
+)
 _INSERT: Final = insert(tables.event)
 _MALFORMED: Final = (TypeError, ValueError, OverflowError)
 
@@ -31,7 +46,12 @@ def is_written(connection: Connection, event: Event) -> bool:
 
 
 class Events:
-    """Implements `EventStore`."""
+    """Implements `EventStore`.
+
+    Ids are given when an event is written, which may be long before it is committed: whoever went on from the last id
+    that they saw would miss those of transactions that took longer. So each event gets a position once it is
+    committed, one after the other under the lock of one row; whoever goes on from a position misses nothing.
+    """
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -42,16 +62,59 @@ class Events:
         # Twice is better than never: a COMMIT whose answer was lost is made again.
         self._access.written(lambda connection: connection.execute(_INSERT, values).rowcount, None)
 
+    def last(self) -> int:
+        """Return the position of the newest event that has one, 0 before there is any."""
+        return int(self._access.read(_HEAD_NUMBER, {})[0].number)
+
     def read(
-        self, *, grant_id: str | None = None, kind: str | None = None, after: int = 0, limit: int = 100
+        self,
+        *,
+        grant_id: str | None = None,
+        kind: str | None = None,
+        owners: Sequence[str] | None = None,
+        clients: Sequence[str] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[Event]:
-        """Return events that match all that is given, those with an id greater than `after`, oldest first."""
+        """Return events that match all that is given, those with a position greater than `after`, in that order."""
+        self.settle()
         wanted = {"grant_id": grant_id, "kind": kind}
         given = {name: searchable(value) for name, value in wanted.items() if value is not None}
-        matches = [_EVENT[name] == bindparam(name) for name in given]
-        statement = select(*tables.event.columns).where(_EVENT.id > bindparam("after"), *matches)
-        found = self._access.read(statement.order_by(_EVENT.id).limit(limit), {**given, "after": after})
+        matches: list[ColumnElement[bool]] = [_EVENT[name] == bindparam(name) for name in given]
+        for column, values in ((_EVENT.owner, owners), (_EVENT.client, clients)):
+            if values is not None:
+                matches.append(column.in_([searchable(value) for value in values]))
+        statement = select(*tables.event.columns).where(_EVENT.position > bindparam("after"), *matches)
+        found = self._access.read(statement.order_by(_EVENT.position).limit(limit), {**given, "after": after})
         return [_event(columns) for columns in found]
+
+    def settle(self) -> None:
+        """Give every committed event its position, and make the deliveries of those that endpoints want."""
+        while self._access.read(_ANY_UNSETTLED, {}):
+            self._access.written(_settle, None)
+
+    def prune(self, *, before: datetime, limit: int = 1000) -> int:
+        """Delete events of before then that have a position, oldest first; returns how many."""
+        oldest = select(_EVENT.id).where(_EVENT.at < instant(before), _EVENT.position.is_not(None)).order_by(_EVENT.id)
+
+        def delete_oldest(connection: Connection) -> int:
+            found = connection.execute(oldest.limit(limit)).scalars().all()
+            return connection.execute(delete(tables.event).where(_EVENT.id.in_(found))).rowcount if found else 0
+
+        return self._access.written(delete_oldest, None)
+
+
+def _settle(connection: Connection) -> int:
+    """Number a batch of events, alone; whoever comes at the same time finds them numbered."""
+    last = connection.execute(_LOCK_HEAD).scalar_one()
+    found = connection.execute(_UNSETTLED).all()
+    if not found:
+        return 0
+    numbered = [{"key": row.id, "new_position": last + count} for count, row in enumerate(found, 1)]
+    connection.execute(_SET_POSITION, numbered)
+    fan_out(connection, [(row.id, row.kind) for row in found])
+    connection.execute(_MOVE_HEAD, {"number": last + len(found)})
+    return len(found)
 
 
 def _values(event: Event) -> dict[str, Any]:
