@@ -18,6 +18,27 @@ client_secret_file = "client_secret.json"
 redirect_uri = "{URL}/callback/google-ads"
 scopes = ["adwords"]
 """
+EVERYTHING = """\
+[service]
+url = "https://Grants.Example.com/keeper/"
+business_name = "Harbour Agency"
+language = "de"
+logo = "logo.svg"
+colour = "#1A73E8"
+text = "Two lines.\\nThat is all."
+titles = { google-ads = "Google Ads" }
+return_to = ["https://App.example.com/", "http://127.0.0.1:3000"]
+trusted_proxies = ["10.0.0.0/24", "fd00::1"]
+webhook_private_hosts = ["Hooks.internal", "10.1.2.3"]
+requests_per_minute = 10
+distinct_grants_per_minute = 20
+open_metrics = true
+[service.sign_in]
+client = "google-ads"
+domains = ["Example.com"]
+emails = { "Ann@example.com" = "admin" }
+role = "operator"
+"""
 SIGN_IN = 'url = "https://grants.example.com"\n[service.sign_in]\nclient = "google-ads"\n'
 
 
@@ -46,29 +67,7 @@ def load(folder: Path, service: str, **environ: str) -> ServiceSettings:
 def test_what_is_written_becomes_values(tmp_path: Path) -> None:
     """Every key arrives, addresses in the one form in which they are compared."""
     (tmp_path / "logo.svg").write_text("<svg/>")
-    found = load(
-        tmp_path,
-        """[service]
-        url = "https://Grants.Example.com/keeper/"
-        business_name = "Harbour Agency"
-        language = "de"
-        logo = "logo.svg"
-        colour = "#1A73E8"
-        text = "Two lines.\\nThat is all."
-        titles = { google-ads = "Google Ads" }
-        return_to = ["https://App.example.com/", "http://127.0.0.1:3000"]
-        trusted_proxies = ["10.0.0.0/24", "fd00::1"]
-        webhook_private_hosts = ["Hooks.internal", "10.1.2.3"]
-        requests_per_minute = 10
-        distinct_grants_per_minute = 20
-        open_metrics = true
-        [service.sign_in]
-        client = "google-ads"
-        domains = ["Example.com"]
-        emails = { "Ann@example.com" = "admin" }
-        role = "operator"
-        """,
-    )
+    found = load(tmp_path, EVERYTHING)
 
     assert found == ServiceSettings(
         url="https://grants.example.com/keeper",

@@ -73,30 +73,53 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = _SITE_PORT,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Leave what is due in time to `grantkeeper worker` elsewhere.")
+    ] = False,
+    drain: Annotated[
+        float, typer.Option(min=0, max=300, help="Seconds between the signal to stop and the last new request.")
+    ] = 3.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_format: Annotated[str, typer.Option(help="json, console, or auto: console on a terminal.")] = "auto",
 ) -> None:
-    """Run the web app: start page, connect, callback, result.
+    """Run the service: links, pages, the API, the dashboard, and what is due in time.
 
-    It does not know who your customers are. For one owner on your own machine say --owner; otherwise mount
-    grantkeeper.web.grantkeeper_app in your own site, which knows who is signed in (docs: embedding).
+    It needs [service] url in the configuration. Run as many as you like on one database, behind a balancer.
+    With --owner it only shows the pages of the web flow, to one owner on this machine.
     """
-    if owner is None:
-        raise InvalidInput(
-            "The web app has to know which owner a visitor is.",
-            advice="On your own machine: grantkeeper serve --owner OWNER. In your site: mount "
-            "grantkeeper.web.grantkeeper_app(keeper, owner=...), see the docs on embedding.",
+    try:
+        import uvicorn  # noqa: F401 - said before anything is opened
+    except ImportError:
+        raise Misconfigured("The server is not installed.", advice="pip install 'grantkeeper[server]'") from None
+    if owner is not None:
+        _serve_owner(ctx, owner, host, port)
+        return
+    from .running import hardening, logs, serve
+
+    settings = load_settings(ctx)
+    if not settings.service.url:
+        raise Misconfigured(
+            f"{settings.file}: service.url is missing: the service has to know where people reach it.",
+            advice='Add [service] with url = "https://…". To show the pages to one owner on your own machine: '
+            "grantkeeper serve --owner OWNER. In your own site: mount grantkeeper.web.grantkeeper_app.",
         )
+    hardening.keep_memory_private()
+    logs.configure(level=log_level, form=log_format)
+    with _listening(host, port) as listener:
+        output.result(f"http://{_literal(host)}:{listener.getsockname()[1]}/ for {settings.service.url}")
+        serve.run(settings, listener, worker=not no_worker, drain=drain)
+
+
+def _serve_owner(ctx: typer.Context, owner: str, host: str, port: int) -> None:
+    import uvicorn
+
+    from grantkeeper.aio import AsyncKeeper
+    from grantkeeper.keeper import Keeper
     from grantkeeper.keeper.inputs import checked_owner
+    from grantkeeper.web import grantkeeper_app
 
     checked_owner(owner)
     _refuse_beyond_loopback(host)
-    try:
-        import uvicorn
-    except ImportError:
-        raise Misconfigured("The server is not installed.", advice="pip install 'grantkeeper[server]'") from None
-    from grantkeeper.aio import AsyncKeeper
-    from grantkeeper.keeper import Keeper
-    from grantkeeper.web import grantkeeper_app
-
     with Keeper.from_settings(load_settings(ctx)) as keeper, _listening(host, port) as listener:
         site = f"http://{_literal(host)}:{listener.getsockname()[1]}"
         _note_other_redirects(keeper.clients, site)

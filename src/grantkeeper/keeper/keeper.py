@@ -28,6 +28,8 @@ from ..model import (
 from .accounts.looking import Looking
 from .accounts.reach import Reach
 from .accounts.verbs import AccountVerbs
+from .audit.auditing import Auditing
+from .audit.verbs import AuditVerbs
 from .authority import Authority
 from .consent.consents import LIVE, NAMED, Consents
 from .consent.flows import Flows, OtherAccount
@@ -44,7 +46,6 @@ from .refresh.leases import LEASE
 from .refresh.refusals import Closed
 from .revoking import Revoking, Siblings
 from .service.answers import KeptAnswers
-from .service.auditing import Auditing
 from .service.health import Health
 from .service.keys import ApiKeys
 from .service.webhooks import WebhookDesk
@@ -62,7 +63,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper(AccountVerbs, FileVerbs, LinkVerbs):
+class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
     """Keeps the grants of a business's clients and hands out access tokens that are valid.
 
     Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
@@ -120,6 +121,7 @@ class Keeper(AccountVerbs, FileVerbs, LinkVerbs):
             journal=journal,
             rotated=rotated,
             mac=sealer.sign,
+            signed=sealer.signed,
         )
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..journal import Journal
-from ..model import AuditEntry, Beside, Event, Mac, OAuthClient, Store
+from ..model import AuditEntry, Beside, Event, Mac, OAuthClient, Signed, Store
 from .authority import Authority
 from .vault import Vault
 
@@ -16,7 +16,7 @@ from .vault import Vault
 class Parts:
     """The database, the vault, the way to providers, and time; `rotated` is told when a replaced token was saved.
 
-    `mac` signs the audit log's entries.
+    `mac` signs the audit log's entries, `signed` tells whether it did; None when it was a key that is not here.
     """
 
     store: Store
@@ -28,6 +28,7 @@ class Parts:
     journal: Journal | None
     rotated: Callable[[], object]
     mac: Mac
+    signed: Signed
 
     def beside(self, *audit: AuditEntry, events: tuple[Event, ...] = ()) -> Beside:
         """Return what is written with a change: events, and audit entries with what signs them."""

@@ -34,7 +34,7 @@ from .service.access import (
     Session,
     SignedIn,
 )
-from .service.audit import AuditEntry, AuditHead, AuditStore, Mac, SealedEntry
+from .service.audit import AuditEntry, AuditHead, AuditStore, Mac, SealedEntry, Signed
 from .service.beside import NOTHING, Beside
 from .service.health import ClientState, HealthStore, Tally
 from .service.links import (
@@ -128,6 +128,7 @@ __all__ = [
     "Secret",
     "Session",
     "Sharing",
+    "Signed",
     "SignedIn",
     "Store",
     "Tally",

@@ -194,6 +194,9 @@ class Store(Protocol):
     def answers(self) -> IdempotencyStore:
         """Answers to requests that may be sent again."""
 
+    def check(self) -> None:
+        """Return when the tables are those of this version; raises Misconfigured."""
+
     def installation(self) -> str:
         """Return this database's random id; part of every seal."""
 

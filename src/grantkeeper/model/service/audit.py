@@ -11,6 +11,13 @@ Mac: TypeAlias = Callable[[bytes], tuple[str, str]]
 """Signs bytes with a key that is not in the database: returns the key's id and the HMAC-SHA-256, both in hex."""
 
 
+class Signed(Protocol):
+    """Tells whether a `Mac` made this."""
+
+    def __call__(self, content: bytes, *, key_id: str, mac: str) -> bool | None:
+        """Return None when the key is not known here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """A privileged action. `data` and `personal` are JSON and hold no secret; `personal` can be erased later.

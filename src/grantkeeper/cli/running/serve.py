@@ -1,0 +1,40 @@
+"""`serve` without --owner: the service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+
+    from grantkeeper.settings import Settings
+
+log = logging.getLogger("grantkeeper.serve")
+
+
+def run(settings: Settings, listener: socket.socket, *, worker: bool, drain: float) -> None:
+    """Serve until a signal says otherwise; raises Misconfigured, or DatabaseUnavailable at the start."""
+    from grantkeeper.aio import AsyncKeeper
+    from grantkeeper.keeper import Keeper
+    from grantkeeper.web.service import service_app
+
+    from .server import Server, configuration
+
+    with Keeper.from_settings(settings) as keeper:
+        keeper.ready()
+        _note_other_redirects(settings)
+        awaited = AsyncKeeper(keeper)
+        service = service_app(awaited, settings.service)
+        Server(configuration(service), service, drain=drain).run(sockets=[listener])
+        asyncio.run(awaited.close())
+
+
+def _note_other_redirects(settings: Settings) -> None:
+    """Say which OAuth clients the provider would send elsewhere."""
+    for client in settings.clients:
+        expected = settings.service.callback(client.name)
+        if client.kind == "web" and client.redirect_uri != expected:
+            said = "%s cannot be connected here: its redirect_uri is %s, and this is %s"
+            log.warning(said, client.name, client.redirect_uri, expected)
