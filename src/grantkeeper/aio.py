@@ -286,6 +286,10 @@ class AsyncKeeper:
         """Run a verb of the keeper that needs its database only, on a thread for such."""
         return await self._run(self._database, verb, *args, **kwargs)
 
+    async def call(self, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb of the keeper behind which a person waits for a provider, on a thread for such."""
+        return await self._run(self._calls, verb, *args, **kwargs)
+
     async def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
         """See `Keeper.recover`."""
         return await self._run(self._calls, self.keeper.recover, patience=patience)

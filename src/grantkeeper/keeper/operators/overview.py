@@ -35,6 +35,7 @@ class Overview:
 
     def __init__(self, parts: Parts) -> None:
         self._store = parts.store
+        self.now = parts.now
 
     def page(
         self,

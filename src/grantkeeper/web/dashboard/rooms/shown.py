@@ -1,0 +1,16 @@
+"""What is shown once, or again on request: an address, a secret. Nothing of it is ever in a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from grantkeeper.model import Invitation
+    from grantkeeper.web.dashboard.visit import Visit
+
+
+def address(visit: Visit, made: Invitation, *, back: str) -> Response:
+    """Show the address of a link, to be copied and sent."""
+    return visit.page("address.html", link=made.link, url=made.url, back=back)
