@@ -39,6 +39,7 @@ from sqlalchemy.engine import make_url
 
 from grantkeeper import emulator, model, seal
 from grantkeeper.errors import GrantkeeperError
+from grantkeeper.keeper.operators.desk import OperatorDesk
 from grantkeeper.store import SqlStore
 
 WINDOW: Final = 20
@@ -55,8 +56,8 @@ _SENT = {
     "access_token": "access token",
     "id_token": "id_token",
 }
-_IN_BROWSER_URLS: Final = frozenset({"state", "authorization code"})
-"""RFC 6749 4.1.1 and 4.1.2 put these two into URLs between the browser and the provider."""
+_IN_BROWSER_URLS: Final = frozenset({"state", "authorization code", "one-time link"})
+"""RFC 6749 4.1.1 and 4.1.2 put the first two into URLs between the browser and the provider; a link is a URL."""
 _BROWSERS: Final = ("httpx2", "httpcore2", "httpx", "urllib3", "requests", "asyncio")
 """Loggers of HTTP clients: tests use these as the browser, whose URLs they log."""
 _OTHERS_LEAKS: Final = ("oauthlib", "requests_oauthlib")
@@ -209,6 +210,14 @@ def _token_minted(token: str, *_args: Any, **_kwargs: Any) -> None:
     AVIARY.add(token, "access token")
 
 
+def _operator_invited(invited: tuple[model.Operator, model.Secret], *_args: Any, **_kwargs: Any) -> None:
+    AVIARY.add(invited[1].reveal(), "one-time link")
+
+
+def _signed_in(_none: None, signed_in: model.SignedIn, **_values: Any) -> None:
+    AVIARY.add(signed_in.session.reveal(), "session")
+
+
 def _world_made(_none: None, made: emulator.Emulator, *_args: Any, **_kwargs: Any) -> None:
     for client in made.world.clients:
         AVIARY.add(client.secret, "client secret")
@@ -239,7 +248,7 @@ def _printed(result: Any, *_args: Any, **_kwargs: Any) -> None:
         AVIARY.show("the captured output", text)
 
 
-_PRINTED_BY: Final = {"token": {"access token", "Secret"}, "invite": {"Secret"}}
+_PRINTED_BY: Final = {"token": {"access token", "Secret"}, "invite": {"one-time link"}}
 """What a command exists to print: `grantkeeper token` access tokens, `grantkeeper operator invite` a one-time link."""
 
 
@@ -324,6 +333,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "reveals(*kinds): shows secrets of these kinds because that is what it is for")
     _after(model.Secret, "__init__", _secret_made)
     _after(model.Redirect, "__init__", _flow_made)
+    _after(OperatorDesk, "invite", _operator_invited)
+    _after(model.SignedIn, "__init__", _signed_in)
     _after(seal.KeyRing, "__init__", _ring_made)
     _after(emulator.Emulator, "__init__", _world_made)
     _after(emulator.Emulator, "handle", _emulator_answered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse, Response
 
@@ -107,7 +107,7 @@ class Signing:
         found = next((each for each in self.desk.keeper.clients if rules and each.name == rules.client), None)
         return provider_title(found.provider) if found else ""
 
-    def _start(self, request: Request, template: str, **values: object) -> Response:
+    def _start(self, request: Request, template: str, **values: Any) -> Response:
         """Render a page with a form for a browser that has no session: its token is bound to a cookie of its own."""
         secret = self.desk.read(request, START) or new_secret()
         response = page(request, self.desk, template, visit=None, start=self.desk.token(secret), **values)
