@@ -201,8 +201,8 @@ def test_the_thread_follows_until_the_keeper_is_closed(both: Followed) -> None:
             raise answer
 
     following.look = look  # type: ignore[method-assign]
-    both.two.follow()
-    both.two.follow()
+    both.two.keep_up()
+    both.two.keep_up()
 
     assert looked.acquire(timeout=20)
     assert looked.acquire(timeout=20)

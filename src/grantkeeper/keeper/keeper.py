@@ -363,7 +363,7 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
         """
         self._tokens.report_rejected(grant_id, token)
 
-    def follow(self) -> None:
+    def keep_up(self) -> None:
         """Follow what happens to grants, in a thread of its own, until `close`: for a process that serves many.
 
         A token in memory is then handed out without a look at its row, though no longer than `max_stale` after any
