@@ -1,7 +1,7 @@
 """What the pages say, in the languages they say it in.
 
-The English sentence is its own key; the other languages are catalogues beside this file. A sentence is translated whole,
-with named places for what differs, because the order of its parts is not the same everywhere.
+The English sentence is its own key; the other languages are catalogues beside this file. A sentence is translated
+whole, with named places for what differs, because the order of its parts is not the same everywhere.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ class Text:
     def __str__(self) -> str:
         """Return it in English, as plain text."""
         values = {name: str(value) for name, value in self.values.items()}
-        return self._worded("en").format(**values)
+        return self.worded("en").format(**values)
 
-    def _worded(self, code: str) -> str:
+    def worded(self, code: str) -> str:
+        """Return the words that fit the count, still with their places."""
         return self.one if self.one and self.count in _ONE.get(code, ()) else self.key
 
 
@@ -88,7 +89,7 @@ class Words:
             return Markup(catalogue[said]) if said in catalogue else escape(said)  # noqa: S704 - ours
         if said.otherwise is not None and catalogue and said.key not in catalogue:
             return self.of(said.otherwise)
-        key = said._worded(self.code)
+        key = said.worded(self.code)
         values = {name: self.of(each) if isinstance(each, Text) else each for name, each in said.values.items()}
         return Markup(catalogue.get(key, key)).format(**values)  # noqa: S704 - ours
 
