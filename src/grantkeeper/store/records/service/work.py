@@ -137,14 +137,12 @@ class WorkRecords:
     def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
         """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
         count, first = 0, None
-        for client in clients:
-            due, never = _wanted(client, now, None)
-            for which in (due, never):
-                some = select(_GRANT.due_at).where(which).order_by(_GRANT.due_at).limit(COUNTED).subquery()
-                found = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})[0]
-                count += found[0]
-                at = moment(found[1])
-                first = at if first is None else min(first, at or first)
+        for which in (which for client in clients for which in _wanted(client, now, None)):
+            some = select(_GRANT.due_at).where(which).order_by(_GRANT.due_at).limit(COUNTED).subquery()
+            found = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})
+            count += found[0][0]
+            at = moment(found[0][1])
+            first = min(first or at, at) if at else first
         return count, first
 
     def mend(self, clients: tuple[str, ...], *, after: datetime) -> int:
