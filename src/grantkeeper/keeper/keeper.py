@@ -49,6 +49,7 @@ from .service.answers import KeptAnswers
 from .service.health import Health
 from .service.keys import ApiKeys
 from .service.webhooks import WebhookDesk
+from .service.working import Working
 from .tokens.keeping import WAIT_FOR_LEASE
 from .tokens.refreshes import Refreshes
 from .vault import Vault
@@ -123,19 +124,21 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
             mac=sealer.sign,
             signed=sealer.signed,
         )
-        self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease)
+        self.health = Health(parts)
+        self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease, health=self.health)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self._revoking = Revoking(parts, forget=memory.forget)
-        looking = Looking(parts, token=self.token, report_rejected=self.report_rejected)
+        looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self._now = now
         self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
-        self.health, self.answers = Health(parts), KeptAnswers(parts)
+        self.answers = KeptAnswers(parts)
+        self.work = Working(parts, refreshes=self._refreshes, health=self.health, discover=self._reach.discover)
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
         self._remembered = memory.fresh
 
@@ -341,7 +344,8 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
             Misconfigured: the provider refuses the OAuth client. InvalidInput: `min_ttl` is more than it ever gives.
             NotFound: no such grant. SealBroken: wrong key or altered row.
         """
-        return self._remembered(grant_id, min_ttl) or self._tokens.token(grant_id, min_ttl=min_ttl)
+        found = self._remembered(grant_id, min_ttl)
+        return found or self.work.used(grant_id, self._tokens.token(grant_id, min_ttl=min_ttl))
 
     def remembered(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
         """Return what `token` would return if that needs no I/O, else None."""
@@ -349,7 +353,8 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
 
     def stored(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
         """Return what `token` would return if that needs no call to the provider, else None; raises as `token`."""
-        return self._tokens.stored(grant_id, min_ttl)
+        found = self._tokens.stored(grant_id, min_ttl)
+        return found and self.work.used(grant_id, found)
 
     def refresh(self, grant_id: str) -> AccessToken:
         """Refresh now, whatever life the present token has left; raises as `token`."""
@@ -429,6 +434,7 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
         """
         self._refreshes.finish()
         self._closing.set()
+        self.work.close()
         self._refreshes.close()
         self._authority.close()
         self._store.close()

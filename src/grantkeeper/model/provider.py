@@ -79,6 +79,9 @@ class Provider:
     """How long refresh tokens live while the application is being tested (Google: seven days)."""
     idle_lifetime: timedelta | None = None
     """How long a refresh token lives that nobody uses (Google: six months); None when that is not known."""
+    refresh_token_cap: int | None = None
+    """How many refresh tokens of one person at one OAuth client live at a time (Google: 100); the oldest die silently.
+    None when that is not known."""
     deaths: Callable[[ProviderWords], Death | None] = field(default=lambda _words: None, repr=False)
     """Which refusal of a refresh means that the grant is over, and why; None when it does not."""
     revocation_group: Callable[[str], str] = field(default=lambda client_id: client_id, repr=False)

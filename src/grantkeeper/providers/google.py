@@ -121,6 +121,7 @@ PROVIDER: Final = Provider(
     sibling_refresh_tokens=True,  # [doc] 100 per account and client, the oldest die silently: one serves several grants
     testing_lifetime=timedelta(days=7),  # [doc] External and Testing, unless only openid, email, profile are asked
     idle_lifetime=timedelta(days=181),  # [doc] "six months"; no six calendar months are shorter
+    refresh_token_cap=100,  # [doc] "100 refresh tokens per Google Account per OAuth 2.0 client ID", the oldest go first
     deaths=deaths,
     revocation_group=revocation_group,
 )

@@ -206,6 +206,15 @@ class Breakers:
             for _, gate in self._gates(provider, client, grant_id):
                 gate.probe_unsent()
 
+    def shut(self, provider: str, client: str, *, now: datetime) -> tuple[timedelta, bool]:
+        """Return how long nothing is sent for this client, and whether then one probe is sent before all others.
+
+        It asks for nothing to be sent: for who has much to send, to begin nothing of it.
+        """
+        with self._lock:
+            gates = [gate for _, gate in self._gates(provider, client, "")]
+            return max(gate.wait(now) for gate in gates), not all(gate.is_open for gate in gates)
+
     def frozen(self, client: str) -> bool:
         """Return True while most of the client's grants are refused: no status follows from a refusal then."""
         with self._lock:

@@ -105,7 +105,7 @@ def announced_from(grant: Grant) -> datetime | None:
 
 def put_off(key: str, times: int) -> timedelta:
     """Return how long to leave alone what failed so many times, one or more, in a row; not all the same long."""
-    return _FIRST_DELAY * 2 ** min(times - 1, _DOUBLINGS) * (1 + _fraction(f"{key} {times}") / 4)
+    return _FIRST_DELAY * (1 << min(times - 1, _DOUBLINGS)) * (1 + _fraction(f"{key} {times}") / 4)
 
 
 def _share(text: str) -> float:

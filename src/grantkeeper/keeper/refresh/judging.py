@@ -14,6 +14,7 @@ from ...model import Beside, Grant, GrantRow, GrantStatus, OAuthClient, Reason, 
 from ...oauth.token import TokenRefusal
 from ...renewal import NOT_SAID, Admission, Breakers, Meaning, Outcome, Why, mending, outcome_of, why_it_ended
 from ..happened import changes
+from ..service.health import Health
 from .refusals import unusable
 
 log = logging.getLogger("grantkeeper")
@@ -37,12 +38,19 @@ class Judging:
     """Decides what a provider's refusals mean for grants, in the light of all of them. Thread-safe."""
 
     def __init__(
-        self, *, store: Store, now: Callable[[], datetime], forget: Callable[[Grant], None], breakers: Breakers
+        self,
+        *,
+        store: Store,
+        now: Callable[[], datetime],
+        forget: Callable[[Grant], None],
+        breakers: Breakers,
+        health: Health,
     ) -> None:
         self._store = store
         self._now = now
         self._forget = forget
         self._breakers = breakers
+        self._health = health
         self._owed: dict[
             str, None
         ] = {}  # grants to take back, in order; a dict needs no lock, nor a new one in a child
@@ -65,6 +73,7 @@ class Judging:
 
     def note_success(self, client: OAuthClient, grant_id: str) -> None:
         """Count a refresh that brought tokens."""
+        self._health.note(client, "refreshed")
         self._record(client, grant_id, "ok", None)
 
     def note_trouble(
@@ -72,6 +81,7 @@ class Judging:
     ) -> None:
         """Count a refresh that was not answered (`meant` None), or answered with trouble of the provider's or ours."""
         outcome: Outcome = "trouble" if meant is None else outcome_of(meant, Reason.NONE)
+        self._health.note(client, "ours" if outcome == "ours" else "trouble")
         self._record(client, grant_id, outcome, retry_after)
 
     def refused(
@@ -90,6 +100,7 @@ class Judging:
         """
         now = self._now()
         reason = self._reason(row, client, meant, now, unresolved=unknown or row.sends > 0)
+        self._health.note(client, "refused")
         self._record(client, row.grant.id, outcome_of(meant, reason), None)
         doubted = reason in NOT_SAID and not self._breakers.believed(row.refused_at, now=now)
         if doubted and self._breakers.frozen(client.name):
@@ -190,6 +201,7 @@ class Judging:
             log.error("%s %s; less is sent for %r", client.provider.called, _SAID[why], client.name)
         if change.closed:
             log.warning("%s works again for %r", client.provider.called, client.name)
+        self._health.changed(client, change)
         self._owe(*change.refused)
         self._take_back()
 

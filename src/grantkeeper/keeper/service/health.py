@@ -2,11 +2,173 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from ...errors import GrantkeeperError
+from ...forks import in_child
+from ...model import Beside, ClientState, Event, OAuthClient, Tally
+from ...model.event import CLIENT_FAILING, CLIENT_RECOVERED
+from ...renewal import Change, Why, mending
 from ..parts import Parts
+
+log = logging.getLogger("grantkeeper")
+
+Counted: TypeAlias = Literal["refreshed", "refused", "trouble", "ours"]
+"""What became of a refresh, for people: tokens, a refusal of the grant, an error or no answer, a refusal of us."""
+
+KEPT: Final = timedelta(days=90)
+"""How long tallies are kept: a quarter is what people compare."""
+
+_HOUR: Final = timedelta(hours=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WORKED_FOR: Final = timedelta(minutes=1)
+"""Who refreshed without trouble so long after a client was said to fail knows better: who said so is gone."""
+
+_FAILING: Final[dict[Why, str]] = {
+    "outage": "Wait: the provider answers with errors, or not at all. Tokens that live are handed out all the same.",
+    "mass_refusal": (
+        "Look at the OAuth client at the provider: it refuses most grants at once, so that it is hardly their owners' "
+        "doing. No grant was changed."
+    ),
+    "not_accepted": f"{mending(None)} No grant was changed.",
+}
+"""The breakers that make a client one that fails -> what to do. That a provider asks to wait, or that one grant meets
+trouble, is no alarm."""
 
 
 class Health:
     """The keeper's `health`. Thread-safe."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._store = parts.store
+        self._clients = parts.clients
+        self._now = parts.now
+        self._start_afresh()
+        in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, int], Tally] = {}
+        self._open: dict[str, set[Why]] = {}
+        self._untold: dict[str, None] = {}
+        self._worked: dict[str, datetime] = {}
+
+    def states(self) -> list[ClientState]:
+        """Return which OAuth clients fail or have failed, and why; one that never did is not among them."""
+        return self._store.health.states()
+
+    def tallies(self, *, since: datetime, client: str | None = None) -> list[Tally]:
+        """Return what became of refreshes, by client and hour, from the hour of `since` on.
+
+        Of other processes, what they have written down: they do it once a minute.
+        """
+        self._try(self.flush)
+        return self._store.health.tallies(since_hour=_hour(since), client=client)
+
+    def note(self, client: OAuthClient, counted: Counted) -> None:
+        """Count what became of a refresh."""
+        now = self._now()
+        key = (client.name, _hour(now))
+        with self._lock:
+            before = self._counts.get(key) or Tally(client=client.name, hour=key[1])
+            self._counts[key] = replace(before, **{counted: getattr(before, counted) + 1})
+            if counted == "refreshed":
+                self._worked[client.name] = now
+
+    def changed(self, client: OAuthClient, change: Change) -> None:
+        """Note which breakers opened and closed, and tell when a client fails now, or works again; never raises."""
+        with self._lock:
+            news = [name for why in change.opened for name in self._concerned(client, why) if self._opened(name, why)]
+            news += [name for why in change.closed for name in self._concerned(client, why) if self._closed(name, why)]
+            self._untold.update(dict.fromkeys(news))
+        if news:
+            self._try(self._tell)
+
+    def flush(self) -> None:
+        """Write down what was counted, and tell what could not be told yet; raises DatabaseUnavailable."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        try:
+            self._store.health.add(counts)
+        except BaseException:
+            with self._lock:
+                self._counts |= {key: _sum(each, self._counts.get(key)) for key, each in counts.items()}
+            raise
+        self._tell()
+
+    def settle(self) -> None:
+        """Say that clients work which another process said fail and then could not take back: it was killed."""
+        for state in self.states():
+            with self._lock:
+                worked, is_open = self._worked.get(state.client), bool(self._open.get(state.client))
+            if state.failing_since and worked and worked >= state.changed_at + _WORKED_FOR and not is_open:
+                self._mark(state.client, None)
+
+    def prune(self) -> int:
+        """Forget tallies that are too old; returns how many."""
+        return self._store.health.prune(before_hour=_hour(self._now() - KEPT))
+
+    def _concerned(self, client: OAuthClient, why: Why) -> Iterator[str]:
+        """Yield the clients that a breaker stops: an outage is the provider's, all else the client's own."""
+        if why not in _FAILING:
+            return
+        for each in self._clients.values():
+            same = each.provider.token_endpoint == client.provider.token_endpoint
+            if each.name == client.name or (same and why == "outage"):
+                yield each.name
+
+    def _opened(self, name: str, why: Why) -> bool:
+        whys = self._open.setdefault(name, set())
+        whys.add(why)
+        return len(whys) == 1
+
+    def _closed(self, name: str, why: Why) -> bool:
+        whys = self._open.get(name, set())
+        whys.discard(why)
+        return not whys
+
+    def _tell(self) -> None:
+        for name in list(self._untold):
+            with self._lock:
+                why = next(iter(self._open.get(name, ())), None)
+                self._untold.pop(name, None)
+            try:
+                self._mark(name, why)
+            except BaseException:
+                with self._lock:
+                    self._untold[name] = None
+                raise
+
+    def _mark(self, name: str, why: Why | None) -> None:
+        kind = CLIENT_FAILING if why else CLIENT_RECOVERED
+        data = {"why": why, "advice": _FAILING[why]} if why else {}
+        now = self._now()
+        event = Event(kind=kind, at=now, grant_id="", owner="", client=name, data=data)
+        self._store.health.mark(name, failing=bool(why), why=why or "", at=now, beside=Beside(events=(event,)))
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except GrantkeeperError as error:
+            log.warning("how OAuth clients do is written down later: %s", error)
+
+
+def _hour(at: datetime) -> int:
+    return (at - _EPOCH) // _HOUR
+
+
+def _sum(one: Tally, other: Tally | None) -> Tally:
+    if other is None:
+        return one
+    return replace(
+        one,
+        refreshed=one.refreshed + other.refreshed,
+        refused=one.refused + other.refused,
+        trouble=one.trouble + other.trouble,
+        ours=one.ours + other.ours,
+    )

@@ -99,7 +99,7 @@ class TokenKeeping:
         if alive is None:
             row = self._active_row(grant_id)
             return self._found(row, min_ttl) or row
-        if self._away():
+        if self.is_away():
             return alive
         self._looks_began.append(began := self._now())
         try:
@@ -167,7 +167,7 @@ class TokenKeeping:
             self._memory.forget(saved)
             return
 
-    def _away(self) -> bool:
+    def is_away(self) -> bool:
         """Tell whether the database could not be reached a moment ago, or lets somebody wait for it now."""
         now, since = self._now(), self._away_since
         if since is not None and timedelta() <= now - since < WAIT_FOR_DATABASE:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ...errors import DatabaseUnavailable, GrantkeeperError
 from ...forks import in_child
+from ...model import DEFAULT_MIN_TTL, AccessToken, OAuthClient
 from ...renewal import Breakers
 from ..parts import Parts
 from ..refresh.judging import Judging
@@ -17,10 +18,12 @@ from ..refresh.recovery import Recovery
 from ..refresh.refreshing import Refreshing
 from ..refresh.refusals import Closed
 from ..refresh.saving import Saving
+from ..service.health import Health
 from .following import Following
 from .gate import Gate
 from .keeping import WAIT_FOR_LEASE, TokenKeeping
 from .memory import Memory
+from .uses import Uses
 
 log = logging.getLogger("grantkeeper")
 
@@ -31,11 +34,13 @@ TRY_AGAIN: Final = timedelta(seconds=5)
 class Refreshes:
     """A keeper's tokens and all that renews them."""
 
-    def __init__(self, parts: Parts, *, max_stale: timedelta, lease: timedelta) -> None:
+    def __init__(self, parts: Parts, *, max_stale: timedelta, lease: timedelta, health: Health) -> None:
         store, vault, now, pause = parts.store, parts.vault, parts.now, parts.pause
         staying = frozenset(name for name, each in parts.clients.items() if each.provider.access_tokens_stay)
         self.memory = Memory(now=now, max_stale=max_stale, staying=staying)
         self.following = Following(store=store, memory=self.memory, now=now, max_stale=max_stale)
+        self.uses = Uses(store=store, now=now)
+        self._now = now
         self._saving = Saving(
             store=store, vault=vault, now=now, pause=pause, journal=parts.journal, rotated=parts.rotated
         )
@@ -50,7 +55,7 @@ class Refreshes:
             pause=pause,
             leases=Leases(store=store, now=now, length=lease, replay=self._replay),
             saving=self._saving,
-            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=self._breakers),
+            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=self._breakers, health=health),
             gate=self._gate,
         )
         self.tokens = TokenKeeping(
@@ -79,6 +84,7 @@ class Refreshes:
         for each in (
             self.memory,
             self.following,
+            self.uses,
             self.tokens,
             self._saving,
             self._recovery,
@@ -86,6 +92,14 @@ class Refreshes:
             self._gate,
         ):
             each.start_afresh()
+
+    def token(self, grant_id: str) -> AccessToken:
+        """Return a token for a call of our own: nobody uses the grant."""
+        return self.memory.fresh(grant_id, DEFAULT_MIN_TTL) or self.tokens.token(grant_id, min_ttl=DEFAULT_MIN_TTL)
+
+    def shut(self, client: OAuthClient) -> tuple[timedelta, bool]:
+        """Return how long nothing is sent for this client, and whether one probe goes first then."""
+        return self._breakers.shut(client.provider.token_endpoint, client.name, now=self._now())
 
     def recover(self, patience: timedelta) -> int:
         """See `Keeper.recover`."""
