@@ -42,15 +42,27 @@ def one(store: SqlStore, **when: Any) -> DueGrant:
     return found
 
 
-def test_what_is_due_is_claimed_the_earliest_first_and_then_what_was_never_scheduled(store: SqlStore) -> None:
-    """R-50: who needs it soonest comes first; a row of an older version comes at all."""
+def test_what_is_due_is_claimed_the_earliest_first(store: SqlStore) -> None:
+    """R-50: who needs it soonest comes first."""
     row(store, "late", due=NOW)
     row(store, "never", due=None)
     row(store, "early", due=NOW - HOUR)
     row(store, "future", due=NOW + timedelta(microseconds=1))
 
     assert claimed(store, limit=1) == ["early"]
-    assert claimed(store) == ["late", "never"]
+    assert claimed(store) == ["late"]
+
+
+def test_what_was_never_scheduled_is_scheduled_first(store: SqlStore) -> None:
+    """A row of an older version is not forgotten, and not due at once together with all others of it."""
+    row(store, "never", due=None)
+    row(store, "over", due=None, status=GrantStatus.REVOKED)
+    row(store, "known", due=NOW + HOUR)
+
+    assert [each.row.grant.id for each in store.work.unscheduled(ADS, limit=10).grants] == ["never"]
+    store.work.first({"never": NOW, "known": NOW})
+    assert len(store.work.unscheduled(ADS, limit=10)) == 0
+    assert claimed(store) == ["never"]
 
 
 def test_a_claimed_grant_is_nobody_elses_until_its_time_is_up(store: SqlStore) -> None:
@@ -185,14 +197,14 @@ def test_a_due_time_beyond_all_is_forgotten(store: SqlStore) -> None:
 
     assert store.work.mend((ADS,), after=NOW + 8 * DAY) == 1
     assert store.work.mend((ADS,), after=NOW + 8 * DAY) == 0
-    assert claimed(store) == ["g"]
+    assert [each.row.grant.id for each in store.work.unscheduled(ADS, limit=10).grants] == ["g"]
 
 
 def test_waiting_counts_what_is_due_and_since_when(store: SqlStore) -> None:
     """For the dashboard and the metrics."""
     assert store.work.waiting((ADS,), now=NOW) == (0, None)
     row(store, "a", due=NOW - HOUR)
-    row(store, "b", due=None)
+    row(store, "b", due=NOW)
     row(store, "c", due=NOW + HOUR)
     row(store, "d", due=NOW - 2 * HOUR, client="ad-manager")
 

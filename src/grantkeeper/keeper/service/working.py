@@ -71,6 +71,14 @@ class Working:
         beside = self._parts.beside(events=tuple(events))
         return self._store.work.schedule(seen, due_at=due_at, checked_at=checked_at, warned_at=warned_at, beside=beside)
 
+    def unscheduled(self, client: OAuthClient, *, limit: int) -> Claimed:
+        """Return grants of this client that were never scheduled; takes none."""
+        return self._store.work.unscheduled(client.name, limit=limit)
+
+    def first(self, due: Mapping[str, datetime]) -> None:
+        """Say when grants are due that were never scheduled."""
+        self._store.work.first(due)
+
     def put(self, due: Mapping[str, datetime]) -> None:
         """Put grants off, or give them back."""
         self._store.work.put(due)

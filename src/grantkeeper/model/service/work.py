@@ -46,7 +46,7 @@ class WorkStore(Protocol):
     def claim(
         self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
     ) -> Claimed:
-        """Take active grants of this client that are due, or were never scheduled, each for one caller; earliest first.
+        """Take active grants of this client that are due, each for one caller; earliest first.
 
         They are due again at `until`, which gives a claim back whose process was killed. With `used_since`, only grants
         that were used since then.
@@ -66,6 +66,12 @@ class WorkStore(Protocol):
         False, and nothing is written, when somebody else has checked it or announced its end since it was claimed:
         so each is done once. When it was used since, its due time is left as that made it.
         """
+
+    def unscheduled(self, client: str, *, limit: int) -> Claimed:
+        """Return active grants of this client that were never scheduled: an older version wrote them. Takes none."""
+
+    def first(self, due: Mapping[str, datetime]) -> None:
+        """Say when grants are due that were never scheduled; others are left as they are."""
 
     def put(self, due: Mapping[str, datetime]) -> None:
         """Say when these grants are due, whatever was said before: they are put off, or given back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Update,
     and_,
     bindparam,
     case,
@@ -57,19 +58,21 @@ class WorkRecords:
     def claim(
         self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
     ) -> Claimed:
-        """Take active grants of this client that are due, or were never scheduled, each for one caller; earliest first.
+        """Take active grants of this client that are due, each for one caller; earliest first.
 
         They are due again at `until`. A COMMIT whose answer was lost may leave some to nobody until then.
         """
-        due, never = _wanted(client, now, used_since)
-        if not self._is_something(due) and not self._is_something(never):
+        due = _due(client, now)
+        if used_since is not None:
+            due &= _GRANT.used_at >= instant(used_since)
+        if not self._access.read(select(_GRANT.id).where(due).limit(1), {}):
             return Claimed()  # the usual case takes no lock
+        # On SQLite, whose writer is alone, nothing is locked.
+        taken = _found(due).order_by(_GRANT.due_at).limit(limit).with_for_update(skip_locked=True)
         found: list[Row[Any]] = []
 
         def take(connection: Connection) -> int:
-            found[:] = connection.execute(_locked(due, limit)).all()
-            if len(found) < limit:
-                found.extend(connection.execute(_locked(never, limit - len(found))).all())
+            found[:] = connection.execute(taken).all()
             ids = [row[0] for row in found]
             if ids:
                 connection.execute(update(tables.grant).where(_GRANT.id.in_(ids)).values(due_at=instant(until)))
@@ -108,11 +111,22 @@ class WorkRecords:
 
         return self._access.written(move, _landed(key, new) if new else None) == 1
 
+    def unscheduled(self, client: str, *, limit: int) -> Claimed:
+        """Return active grants of this client that were never scheduled; takes none."""
+        return _claimed(self._access.read(_found(_active(client) & _GRANT.due_at.is_(None)).limit(limit), {}))
+
+    def first(self, due: Mapping[str, datetime]) -> None:
+        """Say when grants are due that were never scheduled; others are left as they are."""
+        self._put(_PUT.where(_GRANT.due_at.is_(None)), due)
+
     def put(self, due: Mapping[str, datetime]) -> None:
         """Say when these grants are due, whatever was said before."""
+        self._put(_PUT, due)
+
+    def _put(self, statement: Update, due: Mapping[str, datetime]) -> None:
         rows = [{"key": searchable(each), "due": instant(at)} for each, at in sorted(due.items())]
         if rows:
-            self._access.written(lambda connection: connection.execute(_PUT, rows).rowcount, None)
+            self._access.written(lambda connection: connection.execute(statement, rows).rowcount, None)
 
     def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
         """Note when grants were last used, and bring forward the due times of those that were not for a day."""
@@ -137,8 +151,8 @@ class WorkRecords:
     def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
         """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
         count, first = 0, None
-        for which in (which for client in clients for which in _wanted(client, now, None)):
-            some = select(_GRANT.due_at).where(which).order_by(_GRANT.due_at).limit(COUNTED).subquery()
+        for client in clients:
+            some = select(_GRANT.due_at).where(_due(client, now)).order_by(_GRANT.due_at).limit(COUNTED).subquery()
             found = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})
             count += found[0][0]
             at = moment(found[0][1])
@@ -157,25 +171,20 @@ class WorkRecords:
         statement = update(tables.grant).where(*wrong).values(due_at=None)
         return self._access.written(lambda connection: connection.execute(statement).rowcount, None)
 
-    def _is_something(self, wanted: ColumnElement[bool]) -> bool:
-        return bool(self._access.read(select(_GRANT.id).where(wanted).limit(1), {}))
+
+def _active(client: str) -> ColumnElement[bool]:
+    return and_(_GRANT.status == str(GrantStatus.ACTIVE), _GRANT.client == searchable(client))
 
 
-def _wanted(client: str, now: datetime, used_since: datetime | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return what is due, and what was never scheduled: two searches of one index, instead of one of everything."""
-    active = [_GRANT.status == str(GrantStatus.ACTIVE), _GRANT.client == searchable(client)]
-    if used_since is not None:
-        active.append(_GRANT.used_at >= instant(used_since))
-    return and_(*active, _GRANT.due_at <= instant(now)), and_(*active, _GRANT.due_at.is_(None))
+def _due(client: str, now: datetime) -> ColumnElement[bool]:
+    return and_(_active(client), _GRANT.due_at <= instant(now))
 
 
-def _locked(wanted: ColumnElement[bool], limit: int) -> Select[Any]:
-    """Return what takes rows that nobody else is taking. On SQLite, whose writer is alone, nothing is locked."""
-    found = select(*GRANT_COLUMNS, *_WORDS).where(wanted).order_by(_GRANT.due_at).limit(limit)
-    return found.with_for_update(skip_locked=True)
+def _found(wanted: ColumnElement[bool]) -> Select[Any]:
+    return select(*GRANT_COLUMNS, *_WORDS).where(wanted)
 
 
-def _claimed(found: list[Row[Any]]) -> Claimed:
+def _claimed(found: Sequence[Row[Any]]) -> Claimed:
     grants, unreadable, width = [], [], len(GRANT_COLUMNS)
     for columns in found:
         try:
