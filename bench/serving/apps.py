@@ -45,7 +45,7 @@ def service(file: Path) -> Any:
     keeper = Keeper(
         store=SqlStore(plan["url"]), sealer=KeyRing.parse(plan["keys"]), clients=[CLIENT], transport=HttpTransport()
     )
-    keeper.follow()
+    keeper.keep_up()
     many = 10**9  # what is measured is not the limits
     settings = ServiceSettings(
         url="http://127.0.0.1", requests_per_minute=many, distinct_grants_per_minute=many, business_name="Bench"

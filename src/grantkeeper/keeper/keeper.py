@@ -50,8 +50,8 @@ from .service.health import Health
 from .service.keys import ApiKeys
 from .service.webhooks import WebhookDesk
 from .service.working import Working
-from .tokens.keeping import WAIT_FOR_LEASE
 from .tokens.refreshes import Refreshes
+from .tokens.upkeep import UpkeepVerbs
 from .vault import Vault
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
+class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
     """Keeps the grants of a business's clients and hands out access tokens that are valid.
 
     Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
@@ -130,17 +130,21 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._handing_out = HandingOut(parts, export=export_refresh_tokens)
-        self._revoking = Revoking(parts, forget=memory.forget)
+        self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
+        self._open_desks(parts)
+        # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
+        self._remembered = memory.fresh
+
+    def _open_desks(self, parts: Parts) -> None:
+        """Make what is asked of accounts and of the service, beside the verbs about tokens."""
+        self._now = parts.now
+        self._revoking = Revoking(parts, forget=self._refreshes.memory.forget)
         looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
-        self._now = now
-        self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
         self.answers = KeptAnswers(parts)
         self.work = Working(parts, refreshes=self._refreshes, health=self.health, discover=self._reach.discover)
-        # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
-        self._remembered = memory.fresh
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -368,14 +372,6 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
         """
         self._tokens.report_rejected(grant_id, token)
 
-    def keep_up(self) -> None:
-        """Follow what happens to grants, in a thread of its own, until `close`: for a process that serves many.
-
-        A token in memory is then handed out without a look at its row, though no longer than `max_stale` after any
-        process has ended its grant. Without it, the row of each grant that is used is read again each `max_stale`.
-        """
-        self._refreshes.following.start()
-
     # --- ending -----------------------------------------------------------------------------------------------
 
     def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
@@ -388,26 +384,6 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs):
         Calling it again is harmless, and repeats a revocation that is `pending`. `by` goes into the audit log.
         """
         return self._revoking.revoke(grant_id, siblings, by=by)
-
-    def recover(self, *, patience: timedelta = WAIT_FOR_LEASE) -> int:
-        """Bring to an end what processes that were killed left behind; returns how many refreshes were resolved.
-
-        Answers in the journal are saved. Refreshes whose outcome is not known are sent once more, oldest first, where
-        the provider replaces refresh tokens: the sooner, the likelier that it still answers (R-13). Those that a
-        living process may be working on are waited for, for `patience` in all.
-        `Keeper.from_settings` does it in a thread of its own; call it at the start and now and then otherwise.
-
-        Raises DatabaseUnavailable.
-        """
-        return self._refreshes.recover(patience)
-
-    def sweep(self) -> int:
-        """Delete flows whose browser never came back; returns how many. `begin` does it in passing."""
-        swept, more = 0, True
-        while more:
-            more = bool(batch := self._store.sweep_flows(expired_before=self._now()))
-            swept += batch
-        return swept
 
     def _pages(
         self,

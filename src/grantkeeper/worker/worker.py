@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +19,6 @@ from grantkeeper.renewal import DAY, NOTED_EVERY
 
 from .budget import PER_SECOND, SOON, THREADS, Budget
 from .chores import Chores
-from .delivering import Delivering
 from .tending import Checks, Done, Tending
 
 log = logging.getLogger("grantkeeper")
@@ -67,12 +67,13 @@ class Worker:
         refreshes_per_second: int = PER_SECOND,
         threads: int = THREADS,
         claim: timedelta = CLAIM,
+        deliver: Callable[[], int] = lambda: 0,
     ) -> None:
         self._work = keeper.work
         self._tending = Tending(keeper.work, checks=checks)
         self._budget = Budget(keeper.work.clients, per_second=refreshes_per_second, threads=threads)
         self._chores = Chores(keeper)
-        self._deliver = Delivering(keeper).once
+        self._deliver = deliver
         self._claim = claim
         self._inline = threads == 1
         self._turn = 0

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ...errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, ProviderUnavailable
-from ...model import Beside, Grant, GrantRow, GrantStatus, OAuthClient, Reason, Store
+from ...model import Beside, Grant, GrantRow, GrantStatus, OAuthClient, Reason
 from ...oauth.token import TokenRefusal
 from ...renewal import NOT_SAID, Admission, Breakers, Meaning, Outcome, Why, mending, outcome_of, why_it_ended
 from ..happened import changes
+from ..parts import Parts
 from ..service.health import Health
 from .refusals import unusable
 
@@ -37,17 +38,9 @@ _SAID: Final[Mapping[Why, str]] = {
 class Judging:
     """Decides what a provider's refusals mean for grants, in the light of all of them. Thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], datetime],
-        forget: Callable[[Grant], None],
-        breakers: Breakers,
-        health: Health,
-    ) -> None:
-        self._store = store
-        self._now = now
+    def __init__(self, parts: Parts, *, forget: Callable[[Grant], None], breakers: Breakers, health: Health) -> None:
+        self._store = parts.store
+        self._now = parts.now
         self._forget = forget
         self._breakers = breakers
         self._health = health

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -19,9 +19,9 @@ from ...errors import (
     NotFound,
     ProviderUnavailable,
 )
-from ...journal import Entry, Journal, Leftover
-from ...model import GrantRow, OAuthClient, Secret, Store
-from ..vault import Vault
+from ...journal import Entry, Leftover
+from ...model import GrantRow, Secret
+from ..parts import Parts
 from .entries import answered_of, left
 from .leases import Watch
 from .refusals import Closed
@@ -39,24 +39,14 @@ TRY_AGAIN: Final = timedelta(seconds=2)
 class Recovery:
     """Brings what was left behind to an end. Thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        vault: Vault,
-        clients: Mapping[str, OAuthClient],
-        saving: Saving,
-        journal: Journal | None,
-        refresh: Callable[[GrantRow, Watch], bool],
-        pause: Callable[[timedelta], None],
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._clients = clients
+    def __init__(self, parts: Parts, *, saving: Saving, refresh: Callable[[GrantRow, Watch], bool]) -> None:
+        self._store = parts.store
+        self._vault = parts.vault
+        self._clients = parts.clients
         self._saving = saving
-        self._journal = journal
+        self._journal = parts.journal
         self._refresh = refresh
-        self._pause = pause
+        self._pause = parts.pause
         self._replaying = threading.Lock()
 
     def start_afresh(self) -> None:

@@ -55,7 +55,7 @@ class Refreshes:
             pause=pause,
             leases=Leases(store=store, now=now, length=lease, replay=self._replay),
             saving=self._saving,
-            judging=Judging(store=store, now=now, forget=self.memory.forget, breakers=self._breakers, health=health),
+            judging=Judging(parts, forget=self.memory.forget, breakers=self._breakers, health=health),
             gate=self._gate,
         )
         self.tokens = TokenKeeping(
@@ -67,30 +67,14 @@ class Refreshes:
             refresh=refreshing.refresh,
             flush=self._saving.flush,
         )
-        self._recovery = Recovery(
-            store=store,
-            vault=vault,
-            clients=parts.clients,
-            saving=self._saving,
-            journal=parts.journal,
-            refresh=self.tokens.renew,
-            pause=pause,
-        )
+        self._recovery = Recovery(parts, saving=self._saving, refresh=self.tokens.renew)
         self._background: threading.Thread | None = None
         in_child(self._forked)
 
     def _forked(self) -> None:
         self._background = None
-        for each in (
-            self.memory,
-            self.following,
-            self.uses,
-            self.tokens,
-            self._saving,
-            self._recovery,
-            self._breakers,
-            self._gate,
-        ):
+        here = (self.memory, self.following, self.uses, self.tokens)
+        for each in (*here, self._saving, self._recovery, self._breakers, self._gate):
             each.start_afresh()
 
     def token(self, grant_id: str) -> AccessToken:
