@@ -128,7 +128,6 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease, health=self.health)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
-        self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
         self._open_desks(parts)
@@ -138,7 +137,9 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
     def _open_desks(self, parts: Parts) -> None:
         """Make what is asked of accounts and of the service, beside the verbs about tokens."""
         self._now = parts.now
-        self._revoking = Revoking(parts, forget=self._refreshes.memory.forget)
+        memory = self._refreshes.memory
+        self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
+        self._revoking = Revoking(parts, forget=memory.forget)
         looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
