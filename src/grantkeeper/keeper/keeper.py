@@ -108,10 +108,8 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
         pages_url: str = "",
         return_to: Iterable[str] = (),
     ) -> None:
-        self._clients = _by_name(clients)
-        self._store = store
-        self._authority = Authority(transport, now)
-        self._closing = threading.Event()
+        self._clients, self._store = _by_name(clients), store
+        self._authority, self._closing = Authority(transport, now), threading.Event()
         parts = Parts(
             store=store,
             vault=Vault(sealer, store.installation()),
