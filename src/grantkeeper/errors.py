@@ -8,8 +8,11 @@ GrantkeeperError
 |  `- AccountMismatch    the owner  consented as another person than before; .expected .actual
 |- ConsentDenied         the owner  said no on the consent screen
 |- AccessRefused         the owner  the account or the person may not, or it was not shared; .who .code .account_id
+|- TooManyRequests       wait       more than the service allows this API key or address; .retry_after
 |- Misconfigured         you        the configuration, the key, the OAuth client: says what to change
-|  `- InvalidInput       you        a value that the calling program passed; also a ValueError
+|  |- InvalidInput       you        a value that the calling program passed; also a ValueError
+|  |- KeyRefused         you        the API key is none, over or withdrawn
+|  `- NotAllowed         you        the API key, or the operator, may not do this
 |- BadCallback           nobody     state, iss or browser does not match: refused, nothing spent
 |- NotFound              you        no such grant, client or owner
 |- SealBroken            you        wrong key, or a row that somebody altered
@@ -232,6 +235,26 @@ class Misconfigured(GrantkeeperError):
 
 class InvalidInput(Misconfigured, ValueError):
     """A value that the calling program passed is not usable; the message names it and what is allowed."""
+
+
+class KeyRefused(Misconfigured):
+    """The API key is missing, mistyped, unknown, over or withdrawn: nothing is said of which, but what can be seen."""
+
+
+class NotAllowed(Misconfigured):
+    """Who asks is known and may not do this: an API key without the scope, an operator without the role."""
+
+
+class TooManyRequests(GrantkeeperError):
+    """The service allows no more for now: wait and ask again.
+
+    Attributes:
+        retry_after: how long to wait (RFC 9110 10.2.3).
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.retry_after = retry_after
 
 
 class BadCallback(GrantkeeperError):

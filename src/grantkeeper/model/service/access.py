@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,8 +138,11 @@ class KeyStore(Protocol):
     def revoke(self, key_id: str, *, at: datetime, beside: Beside) -> bool:
         """End a key; False when it has ended already or is not there."""
 
-    def note_used(self, used: dict[str, datetime], reads: list[KeyUse]) -> None:
-        """Add what was read since the last time."""
+    def note_used(self, used: Mapping[str, datetime], reads: Sequence[KeyUse]) -> None:
+        """Add what was read since the last time; raises Conflict when somebody began the same day's count meanwhile."""
+
+    def tell(self, beside: Beside) -> None:
+        """Write what goes with no change of a key: an entry about what one tried."""
 
     def uses(self, *, key_id: str | None = None, grant_id: str | None = None, limit: int = 100) -> list[KeyUse]:
         """Return who read what, newest day first."""
