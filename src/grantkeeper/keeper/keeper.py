@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
-from ..errors import InvalidInput, NotFound, printable
+from ..errors import InvalidInput
 from ..journal import Journal
 from ..model import (
     DEFAULT_MIN_TTL,
     AccessToken,
     Grant,
-    GrantRow,
-    GrantStatus,
     OAuthClient,
     Picker,
     Redirect,
@@ -31,11 +29,12 @@ from .accounts.verbs import AccountVerbs
 from .audit.auditing import Auditing
 from .audit.verbs import AuditVerbs
 from .authority import Authority
-from .consent.consents import LIVE, NAMED, Consents
+from .consent.consents import Consents
 from .consent.flows import Flows, OtherAccount
 from .files.adopting import Adopting
 from .files.handing_out import Export, HandingOut
 from .files.verbs import FileVerbs
+from .grants import GrantVerbs
 from .inputs import checked_hint, checked_owner, chosen_redirect_uri
 from .links.linking import Linking
 from .links.verbs import LinkVerbs
@@ -57,14 +56,12 @@ from .vault import Vault
 if TYPE_CHECKING:
     from ..settings import Settings
 
-PAGE: Final = 200
-
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
+class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
     """Keeps the grants of a business's clients and hands out access tokens that are valid.
 
     Thread-safe; make one per process and share it. A context manager: leaving it closes the database and HTTP pools.
@@ -275,65 +272,6 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
             self._reach.look_again(grant.id)
         return grant, picker, self._reach.sharing(grant.id)
 
-    # --- looking at grants ------------------------------------------------------------------------------------
-
-    def get(self, grant_id: str) -> Grant:
-        """Return the grant as stored; raises NotFound."""
-        row = self._store.grant(grant_id)
-        if row is None:
-            raise NotFound(f"There is no grant {printable(grant_id, 64)!r}.", advice="`grantkeeper list` shows them.")
-        return row.grant
-
-    def find(self, owner: str, client: str, *, subject: str | None = None, email: str | None = None) -> Grant:
-        """Return the owner's grant at this client, the one that is not revoked.
-
-        Raises:
-            NotFound: there is none.
-            InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
-        """
-        owner = checked_owner(owner)
-        rows = self._pages(owner=owner, client=self.client(client).name, subject=subject, statuses=LIVE)
-        found = [row.grant for row in rows if email is None or row.grant.email == email]
-        if not found:
-            raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
-        if len(found) > 1:
-            names = ", ".join(f"{grant.person} ({grant.id})" for grant in found[:NAMED])
-            more = ", …" if len(found) > NAMED else ""
-            raise InvalidInput(
-                f"{owner!r} has {len(found)} grants at {client!r}: {names}{more}.",
-                advice="Name one by email or subject, or take one of grants().",
-            )
-        return found[0]
-
-    def grants(
-        self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None
-    ) -> Iterator[Grant]:
-        """Yield grants by id, those that match all that is given, revoked ones included; reads page by page."""
-        owner = None if owner is None else checked_owner(owner)
-        statuses = None if status is None else (status,)
-        yield from (row.grant for row in self._pages(owner=owner, client=client, statuses=statuses))
-
-    def siblings(self, grant_id: str) -> tuple[Grant, ...]:
-        """Return the other live grants that revoking this one at the provider would end too; raises NotFound.
-
-        Those that it may end are among them: where one of the two was imported and its person is not known
-        (`Grant.identified`), nobody can tell whether they are the same person's. Of those it names about a thousand.
-        """
-        return tuple(row.grant for row in self._revoking.siblings(self.get(grant_id)))
-
-    def client(self, name: str) -> OAuthClient:
-        """Return the OAuthClient of this name; raises NotFound naming the configured ones."""
-        found = self._clients.get(name)
-        if found is None:
-            known = ", ".join(self._clients) or "none"
-            raise NotFound(f"There is no OAuth client {printable(name, 64)!r}.", advice=f"Configured are: {known}.")
-        return found
-
-    @property
-    def clients(self) -> tuple[OAuthClient, ...]:
-        """The configured OAuth clients."""
-        return tuple(self._clients.values())
-
     # --- tokens -----------------------------------------------------------------------------------------------
 
     def token(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken:
@@ -383,24 +321,6 @@ class Keeper(AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepVerbs):
         Calling it again is harmless, and repeats a revocation that is `pending`. `by` goes into the audit log.
         """
         return self._revoking.revoke(grant_id, siblings, by=by)
-
-    def _pages(
-        self,
-        *,
-        owner: str | None,
-        client: str | None,
-        statuses: tuple[GrantStatus, ...] | None,
-        subject: str | None = None,
-    ) -> Iterator[GrantRow]:
-        after = ""
-        while True:
-            rows = self._store.grants(
-                owner=owner, client=client, subject=subject, statuses=statuses, after=after, limit=PAGE
-            )
-            yield from rows
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].grant.id
 
     def close(self) -> None:
         """Close the database and HTTP pools; may be called twice.

@@ -235,6 +235,8 @@ class Store(Protocol):
         *,
         owner: str | None = None,
         client: str | None = None,
+        email: str | None = None,
+        owners: tuple[str, ...] | None = None,
         clients: tuple[str, ...] | None = None,
         issuer: str | None = None,
         subject: str | None = None,

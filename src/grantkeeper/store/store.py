@@ -197,6 +197,8 @@ class SqlStore(FlowRecords):
         *,
         owner: str | None = None,
         client: str | None = None,
+        email: str | None = None,
+        owners: tuple[str, ...] | None = None,
         clients: tuple[str, ...] | None = None,
         issuer: str | None = None,
         subject: str | None = None,
@@ -211,11 +213,13 @@ class SqlStore(FlowRecords):
         `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
         """
         values = {"owner": owner, "client": client, "issuer": issuer, "subject": subject, "imported": imported}
+        values["email"] = email
         named = {name: rows.searchable(value) for name, value in values.items() if value is not None}
         wanted: list[ColumnElement[bool]] = [_GRANT.id > bindparam("after")]
         wanted += [_GRANT[name] == bindparam(name) for name in named]
-        if clients is not None:
-            wanted.append(_GRANT.client.in_([rows.searchable(name) for name in clients]))
+        for column, several in ((_GRANT.owner, owners), (_GRANT.client, clients)):
+            if several is not None:
+                wanted.append(column.in_([rows.searchable(name) for name in several]))
         if unidentified:
             wanted.append(_UNIDENTIFIED)
         if statuses is not None:
