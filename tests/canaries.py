@@ -190,6 +190,10 @@ def _flow_made(_none: None, redirect: model.Redirect, **_values: str) -> None:
     _add_all(parse_qsl(urlsplit(redirect.url).query))
 
 
+def _invitation_made(_none: None, _invitation: model.Invitation, **values: Any) -> None:
+    AVIARY.add(values["url"].rpartition("/")[2], "link token")
+
+
 def _ring_made(_none: None, _ring: seal.KeyRing, keys: Any) -> None:
     for key in keys:
         AVIARY.add(bytes(key), "key")
@@ -335,6 +339,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _after(model.Redirect, "__init__", _flow_made)
     _after(OperatorDesk, "invite", _operator_invited)
     _after(model.SignedIn, "__init__", _signed_in)
+    _after(model.Invitation, "__init__", _invitation_made)
     _after(seal.KeyRing, "__init__", _ring_made)
     _after(emulator.Emulator, "__init__", _world_made)
     _after(emulator.Emulator, "handle", _emulator_answered)

@@ -41,6 +41,11 @@ client_secret_file = "client_secret.json"
 redirect_uri = "{site}/grants/callback/{name}"
 scopes = ["{scope}"]
 """
+_SERVICE = """
+[service]
+url = "{site}/grants"
+return_to = ["https://app.example.com"]
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,8 @@ def prepared(folder: Path, *, site: str = SITE) -> Iterator[Desk]:
         desk = Desk(folder=folder, emulator=emulator, grant="")
         desk.write_client_secret("client_secret.json", [f"{site}/grants/callback/{name}" for name in CLIENTS])
         clients = (_CLIENT.format(name=name, site=site, scope=scope) for name, scope in CLIENTS.items())
-        (folder / "grantkeeper.toml").write_text(_TOP.format(emulator=served.url) + "".join(clients))
+        service = _SERVICE.format(site=site)
+        (folder / "grantkeeper.toml").write_text(_TOP.format(emulator=served.url) + "".join(clients) + service)
         new_key_file(folder / "grantkeeper.key")
         store = SqlStore(f"sqlite:///{folder / 'grantkeeper.sqlite3'}")
         store.migrate()

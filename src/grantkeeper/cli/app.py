@@ -17,11 +17,12 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
-from .service import operators
+from .service import links, operators
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
+    "Links": ("link", "links", "confirm"),
     "Files": ("import", "export"),
     "Service": ("operator",),
     "Run": ("demo", "serve", "emulator"),
@@ -92,6 +93,8 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "token": grants.token,
     "refresh": grants.refresh,
     "revoke": grants.revoke,
+    "link": links.link,
+    "confirm": links.confirm,
     "import": import_file,
     "export": export,
     "demo": demo,
@@ -99,6 +102,10 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "emulator": serving.emulator,
 }
 _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
+    "links": (
+        "Links that were sent, and what came of them.",
+        {"list": links.list_links, "show": links.show, "revoke": links.revoke},
+    ),
     "operator": (
         "Who may sign in to the dashboard.",
         {

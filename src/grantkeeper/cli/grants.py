@@ -114,7 +114,7 @@ def revoke(
         siblings = keeper.siblings(grant)
         _tell_what_ends(found, siblings, end_siblings=end_siblings)
         if not yes:
-            _ask()
+            ask()
         done = keeper.revoke(grant, siblings="end" if end_siblings else "keep")
     _tell_what_ended(done, as_json=as_json)
     if done.at_provider == "unreadable":
@@ -180,7 +180,8 @@ def _name(said: str, grants: Sequence[Grant]) -> None:
         output.note(f"  {each.id}  {each.owner}  {each.client}")
 
 
-def _ask() -> None:
+def ask() -> None:
+    """Return when the person at the terminal says yes; else end the command."""
     if not sys.stdin.isatty():
         output.note("Nothing was changed: there is nobody to ask here; say --yes.")
         raise typer.Exit(Exit.USAGE)
