@@ -80,10 +80,7 @@ def link(
             code=code,
             by=_BY,
         )
-    if not as_json:
-        output.note(f"Link {made.link.id}, good for one consent until {output.timestamp(made.link.expires_at)}.")
-        output.note(_what_comes(made.link))
-    _tell_address(made, as_json=as_json)
+    _tell_made(made, as_json=as_json)
 
 
 def list_links(
@@ -161,6 +158,13 @@ def confirm(
         output.result_json(output.grant_data(done))
         return
     output.result(f"Confirmed: {done.owner} is connected to {done.client} ({done.person}).")
+
+
+def _tell_made(made: Invitation, *, as_json: bool) -> None:
+    if not as_json:
+        output.note(f"Link {made.link.id}, good for one consent until {output.timestamp(made.link.expires_at)}.")
+        output.note(_what_comes(made.link))
+    _tell_address(made, as_json=as_json)
 
 
 def _what_comes(link: Link) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import timedelta
 from typing import Final
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, printable
 from ...model import LANGUAGES, Expectation
 from ..inputs import UNSEEN
 
@@ -21,7 +21,7 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE | re.ASCII)
 _SUBJECT: Final = re.compile(r"[\x21-\x7e]{1,255}")
 """OpenID Connect Core 2: at most 255 ASCII characters."""
-_FORMS: Final = {"email": _EMAIL, "hosted_domain": _DOMAIN, "subject": _SUBJECT}
+_FORMS: Final[dict[str, re.Pattern[str]]] = {"email": _EMAIL, "hosted_domain": _DOMAIN, "subject": _SUBJECT}
 
 
 def expectation(expect: str | Expectation | None) -> Expectation | None:
@@ -34,11 +34,10 @@ def expectation(expect: str | Expectation | None) -> Expectation | None:
         return None
     if isinstance(expect, str):
         expect = _of_text(expect)
-    if not isinstance(expect, Expectation) or expect.kind not in _FORMS:
-        raise InvalidInput("expect is an e-mail address, a domain, a subject, or an Expectation.")
-    if not _FORMS[expect.kind].fullmatch(expect.value) or not expect.value.isprintable():
+    form = _FORMS.get(expect.kind)
+    if form is None or not form.fullmatch(expect.value) or not expect.value.isprintable():
         raise InvalidInput(
-            f"expect is no {expect.kind.replace('_', ' ')}.",
+            f"expect is no {printable(expect.kind, 40).replace('_', ' ')}.",
             advice="Write ida@example.com, example.com, or the subject that the provider knows the person by.",
         )
     return expect
@@ -55,7 +54,7 @@ def _of_text(text: str) -> Expectation:
 
 def checked_life(expires_in: timedelta) -> timedelta:
     """Return how long a link lives; raises InvalidInput."""
-    if not isinstance(expires_in, timedelta) or not SHORTEST <= expires_in <= LONGEST:
+    if not SHORTEST <= expires_in <= LONGEST:
         raise InvalidInput("expires_in is 1 minute to 90 days.")
     return expires_in
 

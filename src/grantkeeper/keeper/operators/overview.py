@@ -61,13 +61,13 @@ class Overview:
         if listed is None:
             raise NotFound(f"There is no grant {printable(grant_id, 64)!r}.")
         audit = self._store.audit.read(target=f"grant:{grant_id}", newest_first=True, limit=LATEST)
-        link = self._store.links.by_result(grant_id)
+        links = self._store.links.by_result(grant_id)
         return Known(
             listed=listed,
             accounts=tuple(self._store.accounts.of(grant_id)),
             events=self._latest(grant_id),
             audit=tuple(each.entry for each in audit),
-            link=None if link is None else link.link,
+            link=links[0].link if links else None,
         )
 
     def waiting(self) -> dict[GrantStatus, int]:
