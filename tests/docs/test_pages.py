@@ -19,7 +19,7 @@ from grantkeeper.settings import Settings, new_key_file
 from house.source import ROOT
 
 PAGES = pages()
-STAYS = frozenset({"serve", "emulator", "demo", "connect"})
+STAYS = frozenset({"serve", "worker", "emulator", "demo", "connect"})
 """Commands that wait for a person, or until Ctrl-C: their options are checked against --help."""
 GOOGLEADS_WARNINGS = (
     "ignore:'locale.getdefaultlocale' is deprecated:DeprecationWarning:googleads.common",

@@ -33,6 +33,8 @@ webhook_private_hosts = ["Hooks.internal", "10.1.2.3"]
 requests_per_minute = 10
 distinct_grants_per_minute = 20
 open_metrics = true
+checks = "off"
+refreshes_per_second = 5
 [service.sign_in]
 client = "google-ads"
 domains = ["Example.com"]
@@ -83,6 +85,8 @@ def test_what_is_written_becomes_values(tmp_path: Path) -> None:
         requests_per_minute=10,
         distinct_grants_per_minute=20,
         open_metrics=True,
+        checks="off",
+        refreshes_per_second=5,
         sign_in=SignIn(
             client="google-ads",
             redirect_uri="https://grants.example.com/keeper/dashboard/callback",
@@ -151,6 +155,8 @@ def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
     [
         ("[service]\nurll = 1", ["service.urll", "is not a setting", "Did you mean url?"]),
         ("[service]\nurl = 1", ["service.url", "expected a text, got a number"]),
+        ('[service]\nchecks = "weekly"', ["service.checks", "daily, off"]),
+        ("[service]\nrefreshes_per_second = 0", ["service.refreshes_per_second"]),
         ("[service]\nopen_metrics = 1", ["service.open_metrics", "expected bool, got a number"]),
         ("[service]\nrequests_per_minute = 0", ["service.requests_per_minute", ">= 1"]),
         ('[service]\nlanguage = "tlh"', ["service.language", "de, en, es, fr, ja"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ def opens(database_url: str, emulator: Emulator) -> Iterator[Opens]:
     with ExitStack() as stack:
 
         def another(**changes: Any) -> Keeper:
-            given = {
+            given: dict[str, Any] = {
                 "clients": (
                     oauth_client(emulator, "google-ads", ["adwords"]),
                     oauth_client(emulator, "ad-manager", ["ad_manager"]),
@@ -46,9 +45,3 @@ def opens(database_url: str, emulator: Emulator) -> Iterator[Opens]:
             return stack.enter_context(Keeper(store=store, sealer=ring, **(given | changes)))
 
         yield another
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of this test's own."""
-    return tmp_path

@@ -17,7 +17,7 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
-from .service import links, operators
+from .service import links, operators, worker
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
@@ -25,7 +25,7 @@ _SECTIONS: Final = {
     "Links": ("link", "links", "confirm"),
     "Files": ("import", "export"),
     "Service": ("operator",),
-    "Run": ("demo", "serve", "emulator"),
+    "Run": ("demo", "serve", "worker", "maintain", "emulator"),
 }
 
 
@@ -99,6 +99,8 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "export": export,
     "demo": demo,
     "serve": serving.serve,
+    "worker": worker.worker,
+    "maintain": worker.maintain,
     "emulator": serving.emulator,
 }
 _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {

@@ -63,7 +63,7 @@ def emulator(
         if write_client_secret is not None:
             _write_secret(box, client, write_client_secret)
         _tell_where(box, served)
-        _until_stopped()
+        until_stopped()
 
 
 def serve(
@@ -278,7 +278,7 @@ def _tell_where(box: Emulator, served: Any) -> None:
         output.result(f"                export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH={served.ca_file}")
 
 
-def _until_stopped() -> None:
+def until_stopped() -> None:
     """Wait for Ctrl-C or SIGTERM."""
     stopped = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

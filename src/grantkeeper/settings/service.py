@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class ServiceSettings:
     `webhook_private_hosts` the hosts in private networks that events may be posted to.
     `requests_per_minute` is for each API key, and for each address without one; `distinct_grants_per_minute` how many
     different grants' tokens a key may read unless it says otherwise. `logo` is a file (SVG or PNG), `colour` `#rrggbb`.
+    `checks` says whether grants that nobody uses are looked at once a day, `refreshes_per_second` how many a worker
+    begins for an OAuth client.
     """
 
     url: str = ""
@@ -47,6 +50,8 @@ class ServiceSettings:
     requests_per_minute: int = 6000
     distinct_grants_per_minute: int = 600
     open_metrics: bool = False
+    checks: Literal["daily", "off"] = "daily"
+    refreshes_per_second: int = 50
     sign_in: SignIn | None = None
 
     def callback(self, client: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja")
 """What the pages for people are written in."""
+CHECKS: Final[tuple[Literal["daily", "off"], ...]] = ("daily", "off")
 ROLES: Final = ("viewer", "operator", "admin")
 SIGN_IN_PATH: Final = "/dashboard/callback"
 MAX_TEXT: Final = 2000
@@ -36,6 +37,7 @@ _HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[
 _EMAIL: Final = re.compile(r"[^\s@<>()\",;:\\]{1,64}@[^\s@]{1,255}")
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _USUAL_PORTS: Final = {"https": 443, "http": 80}
+_Word = TypeVar("_Word", bound=str)
 _Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 
 
@@ -65,6 +67,8 @@ class ServiceTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     requests_per_minute: _Many = 6000
     distinct_grants_per_minute: _Many = 600
     open_metrics: bool = False
+    checks: str = "daily"
+    refreshes_per_second: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
     sign_in: dict[str, Any] | None = None
 
 
@@ -91,6 +95,8 @@ def service_settings(document: Document, clients: Iterable[OAuthClient]) -> Serv
         requests_per_minute=table.requests_per_minute,
         distinct_grants_per_minute=table.distinct_grants_per_minute,
         open_metrics=table.open_metrics,
+        checks=_one_of(document, "service.checks", table.checks, CHECKS),
+        refreshes_per_second=table.refreshes_per_second,
         sign_in=None if table.sign_in is None else _sign_in(document, table.sign_in, url, named),
     )
 
@@ -134,10 +140,11 @@ def _text(document: Document, key: str, written: str) -> str:
     return written.strip()
 
 
-def _one_of(document: Document, key: str, written: str, known: tuple[str, ...]) -> str:
-    if written not in known:
-        raise document.wrong(key, "is not one that grantkeeper knows", f"Known are: {', '.join(known)}.")
-    return written
+def _one_of(document: Document, key: str, written: str, known: tuple[_Word, ...]) -> _Word:
+    for word in known:
+        if word == written:
+            return word
+    raise document.wrong(key, "is not one that grantkeeper knows", f"Known are: {', '.join(known)}.")
 
 
 def _logo(document: Document, written: str | None) -> Path | None:

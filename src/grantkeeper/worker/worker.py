@@ -10,12 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 from grantkeeper.errors import GrantkeeperError
 from grantkeeper.keeper import Keeper
 from grantkeeper.model import Claimed, DueGrant, OAuthClient
 from grantkeeper.renewal import DAY, NOTED_EVERY
+from grantkeeper.settings.service import ServiceSettings
 
 from .budget import PER_SECOND, SOON, THREADS, Budget
 from .chores import Chores
@@ -82,6 +83,11 @@ class Worker:
         self._changed = threading.Condition()
         self._under_way = 0
         self._threads: list[threading.Thread] = []
+
+    @classmethod
+    def configured(cls, keeper: Keeper, settings: ServiceSettings) -> Self:
+        """Return a worker as `[service]` describes it."""
+        return cls(keeper, checks=settings.checks, refreshes_per_second=settings.refreshes_per_second)
 
     # --- in threads -------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ def run(settings: Settings, listener: socket.socket, *, worker: bool, drain: flo
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.keeper import Keeper
     from grantkeeper.web.service import service_app
+    from grantkeeper.worker import Worker
 
     from .server import Server, configuration
 
@@ -26,7 +27,8 @@ def run(settings: Settings, listener: socket.socket, *, worker: bool, drain: flo
         keeper.ready()
         _note_other_redirects(settings)
         awaited = AsyncKeeper(keeper)
-        service = service_app(awaited, settings.service)
+        at_work = Worker.configured(keeper, settings.service) if worker else None
+        service = service_app(awaited, settings.service, worker=at_work)
         Server(configuration(service), service, drain=drain).run(sockets=[listener])
         asyncio.run(awaited.close())
 
