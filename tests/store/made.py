@@ -6,7 +6,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from grantkeeper.model import FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
+from grantkeeper.model import Endpoint, EndpointRow, Event, FlowRow, Grant, GrantRow, GrantStatus, Reason, Sealed
 
 NOW: Final = datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)
 GOOGLE: Final = "https://accounts.google.com"
@@ -58,3 +58,17 @@ def flow_row(**changes: Any) -> FlowRow:
         expires_at=NOW + timedelta(minutes=10),
     )
     return dataclasses.replace(usual, **changes)
+
+
+def event(**changes: Any) -> Event:
+    """Return an event of a grant."""
+    values: dict[str, Any] = {"kind": "grant.connected", "at": NOW, "grant_id": "g1", "owner": "acme", "client": "x"}
+    return Event(**values | changes)
+
+
+def endpoint_row(endpoint_id: str, **changes: Any) -> EndpointRow:
+    """Return an endpoint that wants everything."""
+    values: dict[str, Any] = {"url": "https://hooks.example.com/in", "created_at": NOW, "created_by": "cli"}
+    return EndpointRow(
+        endpoint=Endpoint(id=endpoint_id, **values | changes), sealed=Sealed(key=b"key", data=b"\0sealed\xff")
+    )

@@ -50,8 +50,8 @@ from .records.service.health import HealthRecords
 from .records.service.keys import Keys
 from .records.service.links import Links
 from .records.service.operators import Operators
-from .records.service.webhooks import Webhooks
 from .records.service.work import WorkRecords
+from .records.webhooks.deliveries import Webhooks
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})
 """Where our types are the driver's own; for MySQL's, SQLAlchemy translates."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..event import Event
-from .beside import Beside
+from .beside import NOTHING, Beside
 
 if TYPE_CHECKING:
     from ..rows import Sealed
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Endpoint:
     """An address that events are posted to (Standard Webhooks). `kinds` are those it wants; empty: all.
 
-    `reason` says why it is disabled. `failing_since` is when deliveries began to fail without one that succeeded.
+    `reason` says why it is disabled. `failing_since` is when deliveries began to fail without one that succeeded;
+    until `held_until` none is tried. `delivered_at` is when one succeeded last, to the minute.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Endpoint:
     status: Literal["enabled", "disabled"] = "enabled"
     reason: str = ""
     failing_since: datetime | None = None
+    held_until: datetime | None = None
     delivered_at: datetime | None = None
     version: int = 1
 
@@ -43,7 +45,11 @@ class EndpointRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for one endpoint. `dead`: given up, or refused for good; it can be replayed."""
+    """One event for one endpoint. `dead`: given up, or refused for good; it can be replayed.
+
+    `due_at` is when it is tried next, or given back by who has claimed it; None once it has ended. `last_error` is a
+    word of ours, `last_status` the HTTP status of the last answer, if there was one.
+    """
 
     id: int
     endpoint_id: str
@@ -85,17 +91,27 @@ class WebhookStore(Protocol):
     def remove(self, endpoint_id: str, *, beside: Beside) -> bool:
         """Delete an endpoint and its deliveries; False when there is none."""
 
-    def claim(self, *, now: datetime, until: datetime, limit: int) -> list[Due]:
-        """Take deliveries that are due, each for one caller, until then."""
+    def ready(self, *, now: datetime) -> list[EndpointRow]:
+        """Return endpoints that are enabled and not held; one look-up in an index while nothing is due."""
+
+    def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
+        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then."""
 
     def end(
         self,
-        delivery: Delivery,
+        claimed: Delivery,
+        now_is: Delivery,
         *,
         now: datetime,
+        held_until: datetime | None = None,
         disable: str = "",
-    ) -> None:
-        """Write down how a claimed delivery went; `disable` also disables its endpoint, for this reason."""
+        beside: Beside = NOTHING,
+    ) -> bool:
+        """Write down how a claimed delivery went; False when it is somebody else's by now.
+
+        One that was delivered is written down in any case. When it failed, its endpoint is held, and with `disable`
+        also disabled for this reason, and what is beside it written.
+        """
 
     def deliveries(
         self,
@@ -106,10 +122,13 @@ class WebhookStore(Protocol):
         before: int | None = None,
         limit: int = 100,
     ) -> list[Delivery]:
-        """Return deliveries, newest first."""
+        """Return deliveries, newest first, those with an id smaller than `before`."""
 
     def replay(self, *, endpoint_id: str, now: datetime, delivery_id: int | None = None, beside: Beside) -> int:
         """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
+
+    def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
+        """Let deliveries that wait since before then be dead: nobody can take them; returns how many."""
 
     def prune(self, *, before: datetime, limit: int) -> int:
         """Delete deliveries that ended before then."""

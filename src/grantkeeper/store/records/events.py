@@ -14,7 +14,7 @@ from ...model import Event
 from .. import tables
 from ..rows import checked, instant, moment, searchable
 from .access import Access
-from .service.outbox import fan_out
+from .webhooks.outbox import fan_out
 
 BATCH: Final = 1000
 """Events that are given their positions in one transaction."""
@@ -24,7 +24,9 @@ _OF_EVENTS: Final = tables.head.c.name == "event"
 _HEAD_NUMBER: Final = select(tables.head.c.number).where(_OF_EVENTS)
 _LOCK_HEAD: Final = _HEAD_NUMBER.with_for_update()
 _MOVE_HEAD: Final = update(tables.head).where(_OF_EVENTS)
-_UNSETTLED: Final = select(_EVENT.id, _EVENT.kind).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
+_UNSETTLED: Final = (
+    select(_EVENT.id, _EVENT.kind, _EVENT.at).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
+)
 _ANY_UNSETTLED: Final = select(_EVENT.id).where(_EVENT.position.is_(None)).limit(1)
 _SET_POSITION: Final = (
     update(tables.event).where(_EVENT.id == bindparam("key")).values(position=bindparam("new_position"))
@@ -86,7 +88,7 @@ class Events:
                 matches.append(column.in_([searchable(value) for value in values]))
         statement = select(*tables.event.columns).where(_EVENT.position > bindparam("after"), *matches)
         found = self._access.read(statement.order_by(_EVENT.position).limit(limit), {**given, "after": after})
-        return [_event(columns) for columns in found]
+        return [event_of(columns) for columns in found]
 
     def settle(self) -> None:
         """Give every committed event its position, and make the deliveries of those that endpoints want."""
@@ -112,7 +114,7 @@ def _settle(connection: Connection) -> int:
         return 0
     numbered = [{"key": row.id, "new_position": last + count} for count, row in enumerate(found, 1)]
     connection.execute(_SET_POSITION, numbered)
-    fan_out(connection, [(row.id, row.kind) for row in found])
+    fan_out(connection, found)
     connection.execute(_MOVE_HEAD, {"number": last + len(found)})
     return len(found)
 
@@ -130,7 +132,7 @@ def _values(event: Event) -> dict[str, Any]:
     )
 
 
-def _event(columns: Row[Any]) -> Event:
+def event_of(columns: Row[Any]) -> Event:
     """Return the event; raises SealBroken when somebody altered it."""
     try:
         at = moment(columns.at)

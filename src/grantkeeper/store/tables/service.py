@@ -152,6 +152,7 @@ endpoint: Final = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("created_by", exact(NAME_LENGTH), nullable=False),
     Column("failing_since", INSTANT),
+    Column("held_until", INSTANT),
     Column("delivered_at", INSTANT),
     Column("version", BigInteger, nullable=False),
 )
@@ -173,6 +174,7 @@ delivery: Final = Table(
     Column("last_error", LONG, nullable=False),
     UniqueConstraint("endpoint_id", "event_id", name=PREFIX + "delivery_once"),
     Index(PREFIX + "delivery_due", "due_at"),
+    Index(PREFIX + "delivery_turn", "endpoint_id", "due_at"),
     Index(PREFIX + "delivery_end", "ended_at"),
     Index(PREFIX + "delivery_event", "event_id"),
     sqlite_autoincrement=True,

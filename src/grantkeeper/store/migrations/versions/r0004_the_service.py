@@ -177,6 +177,7 @@ def _create_webhooks() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("created_by", exact(255), nullable=False),
         sa.Column("failing_since", INSTANT),
+        sa.Column("held_until", INSTANT),
         sa.Column("delivered_at", INSTANT),
         sa.Column("version", sa.BigInteger, nullable=False),
     )
@@ -198,6 +199,7 @@ def _create_webhooks() -> None:
         sqlite_autoincrement=True,
     )
     create_index("grantkeeper_delivery_due", "grantkeeper_delivery", ["due_at"])
+    create_index("grantkeeper_delivery_turn", "grantkeeper_delivery", ["endpoint_id", "due_at"])
     create_index("grantkeeper_delivery_end", "grantkeeper_delivery", ["ended_at"])
     create_index("grantkeeper_delivery_event", "grantkeeper_delivery", ["event_id"])
 

@@ -1,0 +1,1 @@
+"""Rows of who is told of events, and how that goes."""

@@ -1,0 +1,206 @@
+"""Deliveries: claimed, tried, ended, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, update
+
+from ....errors import SealBroken
+from ....model import NOTHING, Beside, Delivery, Due, EndpointRow
+from ... import tables
+from ...rows import instant, or_none, searchable
+from ..beside import write_beside
+from ..events import event_of
+from .endpoints import Endpoints
+from .rows import delivery_of, endpoint_row
+
+UNREADABLE: Final = "unreadable"
+"""`last_error` of a delivery whose event is gone, or was altered: nobody could ever post it (R-52)."""
+
+_NOTED_EACH: Final = timedelta(minutes=1)
+"""That a delivery succeeded is written into its endpoint's row so often: thousands a minute would wait for its lock."""
+
+_ENDPOINT: Final = tables.endpoint.columns
+_DELIVERY: Final = tables.delivery.columns
+_WAITING: Final = _DELIVERY.status == "waiting"
+_READY: Final = select(tables.endpoint).where(_ENDPOINT.status == "enabled").order_by(_ENDPOINT.id)
+_ENDED: Final = {"due_at": None, "status": "dead"}
+
+
+class Webhooks(Endpoints):
+    """Implements `WebhookStore`."""
+
+    def ready(self, *, now: datetime) -> list[EndpointRow]:
+        """Return endpoints that are enabled and not held; one look-up in an index while nothing is due."""
+        if not self._access.read(select(_DELIVERY.id).where(_DELIVERY.due_at <= instant(now)).limit(1), {}):
+            return []
+        free = or_(_ENDPOINT.held_until.is_(None), _ENDPOINT.held_until <= instant(now))
+        return [endpoint_row(columns) for columns in self._access.read(_READY.where(free), {})]
+
+    def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
+        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then.
+
+        A COMMIT whose answer was lost may leave some to nobody until then.
+        """
+        due = _DELIVERY.endpoint_id == row.endpoint.id, _DELIVERY.due_at <= instant(now), _WAITING
+        wanted = select(tables.delivery).where(*due).order_by(_DELIVERY.due_at, _DELIVERY.id).limit(limit)
+        taken: list[Due] = []
+
+        def take(connection: Connection) -> int:
+            found = connection.execute(wanted.with_for_update(skip_locked=True)).all()
+            taken[:] = _with_events(connection, row, found, now=now, until=until)
+            ids = [each.delivery.id for each in taken]
+            if ids:
+                connection.execute(update(tables.delivery).where(_DELIVERY.id.in_(ids)).values(due_at=instant(until)))
+            return len(ids)
+
+        self._access.written(take, None)
+        return taken
+
+    def end(
+        self,
+        claimed: Delivery,
+        now_is: Delivery,
+        *,
+        now: datetime,
+        held_until: datetime | None = None,
+        disable: str = "",
+        beside: Beside = NOTHING,
+    ) -> bool:
+        """Write down how a claimed delivery went; False when it is somebody else's by now."""
+        delivered = now_is.status == "delivered"
+        values = {
+            "status": now_is.status,
+            "attempts": now_is.attempts,
+            "due_at": or_none(now_is.due_at),
+            "delivered_at": or_none(now_is.delivered_at),
+            "ended_at": None if now_is.due_at is not None else instant(now),
+            "last_status": now_is.last_status,
+            "last_error": now_is.last_error,
+        }
+        mine = _WAITING if delivered else _WAITING & (_DELIVERY.due_at == or_none(claimed.due_at))
+        ended = update(tables.delivery).where(_DELIVERY.id == claimed.id, mine).values(values)
+
+        def end(connection: Connection) -> int:
+            if not connection.execute(ended).rowcount:
+                return 0
+            if delivered:
+                _succeeded(connection, claimed.endpoint_id, now)
+            elif _failed(connection, claimed.endpoint_id, now, held_until=held_until, disable=disable):
+                write_beside(connection, beside)
+            return 1
+
+        return self._access.written(end, lambda connection: _holds(connection, claimed.id, values)) == 1
+
+    def deliveries(
+        self,
+        *,
+        endpoint_id: str | None = None,
+        event_id: int | None = None,
+        statuses: tuple[str, ...] | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Delivery]:
+        """Return deliveries, newest first, those with an id smaller than `before`."""
+        wanted: list[ColumnElement[bool]] = []
+        if endpoint_id is not None:
+            wanted.append(_DELIVERY.endpoint_id == searchable(endpoint_id))
+        if event_id is not None:
+            wanted.append(_DELIVERY.event_id == event_id)
+        if statuses is not None:
+            wanted.append(_DELIVERY.status.in_(statuses))
+        if before is not None:
+            wanted.append(_DELIVERY.id < before)
+        statement = select(tables.delivery).where(*wanted).order_by(_DELIVERY.id.desc()).limit(limit)
+        return [delivery_of(columns) for columns in self._access.read(statement, {})]
+
+    def replay(self, *, endpoint_id: str, now: datetime, delivery_id: int | None = None, beside: Beside) -> int:
+        """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
+        which = _DELIVERY.status == "dead" if delivery_id is None else _DELIVERY.id == delivery_id
+        statement = update(tables.delivery).where(_DELIVERY.endpoint_id == searchable(endpoint_id), which)
+        again = {"status": "waiting", "attempts": 0, "due_at": instant(now), "created_at": instant(now)}
+        again |= {"delivered_at": None, "ended_at": None}
+
+        def replay(connection: Connection) -> int:
+            count = connection.execute(statement.values(again)).rowcount
+            if count:
+                write_beside(connection, beside)
+            return count
+
+        return self._access.written(replay, None)
+
+    def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
+        """Let deliveries that wait since before then be dead: nobody can take them; returns how many."""
+        wanted = select(_DELIVERY.id).where(_DELIVERY.created_at < instant(before), _DELIVERY.due_at.is_not(None))
+        values = {**_ENDED, "ended_at": instant(now), "last_error": error}
+
+        def give_up(connection: Connection) -> int:
+            found = connection.execute(wanted.limit(limit)).scalars().all()
+            statement = update(tables.delivery).where(_DELIVERY.id.in_(found), _WAITING).values(values)
+            return connection.execute(statement).rowcount if found else 0
+
+        return self._access.written(give_up, None)
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete deliveries that ended before then."""
+        wanted = select(_DELIVERY.id).where(_DELIVERY.ended_at < instant(before)).order_by(_DELIVERY.ended_at)
+
+        def prune(connection: Connection) -> int:
+            found = connection.execute(wanted.limit(limit)).scalars().all()
+            return connection.execute(delete(tables.delivery).where(_DELIVERY.id.in_(found))).rowcount if found else 0
+
+        return self._access.written(prune, None)
+
+
+def _with_events(
+    connection: Connection, row: EndpointRow, found: Sequence[Row[Any]], *, now: datetime, until: datetime
+) -> list[Due]:
+    """Return what was claimed, each with its event; what has none that can be read is ended here."""
+    ids = [columns.event_id for columns in found]
+    events = connection.execute(select(tables.event).where(tables.event.c.id.in_(ids))).all() if ids else []
+    by_id = {columns.id: columns for columns in events}
+    taken = []
+    for columns in found:
+        try:
+            event = event_of(by_id[columns.event_id])
+            delivery = delivery_of(columns)
+        except (KeyError, SealBroken):
+            ended = {**_ENDED, "ended_at": instant(now), "last_error": UNREADABLE}
+            connection.execute(update(tables.delivery).where(_DELIVERY.id == columns.id).values(ended))
+        else:
+            taken.append(Due(delivery=replace(delivery, due_at=until), row=row, event=event))
+    return taken
+
+
+def _succeeded(connection: Connection, endpoint_id: str, now: datetime) -> None:
+    news = or_(
+        _ENDPOINT.failing_since.is_not(None),
+        _ENDPOINT.held_until.is_not(None),
+        _ENDPOINT.delivered_at.is_(None),
+        _ENDPOINT.delivered_at < instant(now - _NOTED_EACH),
+    )
+    values = {"failing_since": None, "held_until": None, "delivered_at": instant(now)}
+    connection.execute(update(tables.endpoint).where(_ENDPOINT.id == endpoint_id, news).values(values))
+
+
+def _failed(
+    connection: Connection, endpoint_id: str, now: datetime, *, held_until: datetime | None, disable: str
+) -> bool:
+    """Note that the endpoint fails; True when that disabled it now."""
+    since = func.coalesce(_ENDPOINT.failing_since, instant(now))
+    values = {"failing_since": since, "held_until": or_none(held_until)}
+    connection.execute(update(tables.endpoint).where(_ENDPOINT.id == endpoint_id).values(values))
+    if not disable:
+        return False
+    enabled = update(tables.endpoint).where(_ENDPOINT.id == endpoint_id, _ENDPOINT.status == "enabled")
+    off = {"status": "disabled", "reason": disable, "version": _ENDPOINT.version + 1}
+    return connection.execute(enabled.values(off)).rowcount == 1
+
+
+def _holds(connection: Connection, delivery_id: int, values: dict[str, Any]) -> bool:
+    found = connection.execute(select(tables.delivery).where(_DELIVERY.id == delivery_id)).first()
+    return found is not None and all(getattr(found, name) == value for name, value in values.items())
