@@ -22,7 +22,7 @@ import httpcore2
 from .errors import InvalidInput, Misconfigured, ProviderUnavailable, printable
 from .forks import in_child
 from .model import Request, Response
-from .providers.urls import is_endpoint, parts
+from .providers.urls import is_target, parts
 
 _BESIDE_BODY: Final = 256 * 1024
 """On the wire, beside the body: headers and informational answers have no end of their own (RFC 9110 15.2)."""
@@ -214,7 +214,7 @@ class HttpTransport:
             ProviderUnavailable: no usable answer in time; `sent` is False when the request surely never left.
             InvalidInput: the URL is neither https nor on loopback.
         """
-        if not is_endpoint(request.url):
+        if not is_target(request.url):
             raise InvalidInput(f"{printable(request.url, 200)!r} is not an https URL (http is for loopback only).")
         handshakes = self._proxy_handshakes + (urlsplit(request.url).scheme == "https")
         self._exchange.begin(deadline, handshakes=handshakes, largest=request.largest)

@@ -219,7 +219,7 @@ def _hidden(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str) and value:
         return Secret(value)
     msg = "not a text"
-    raise NotImplementedError(msg)
+    raise ValueError(msg)
 
 
 def reader(kind: type[T]) -> Callable[[Response], T]:

@@ -26,6 +26,7 @@ from ..errors import (
     printable,
 )
 from ..model import Request, Response, Secret, Transport
+from ..providers.urls import is_target
 from .environment import KEY, URL
 from .problems import duration, problem, raised
 
@@ -122,10 +123,12 @@ class Calling:
     def _target(self, path: str, query: Mapping[str, str | int | None]) -> str:
         given = {name: value for name, value in query.items() if value is not None}
         try:
-            return f"{self.url}/v1/{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
+            target = f"{self.url}/v1/{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
         except UnicodeEncodeError:
-            wrong = ", ".join(given)
-        raise InvalidInput(f"One of {wrong} has characters that are none (lone surrogates).")
+            target = ""
+        if not is_target(target):
+            raise InvalidInput(f"One of {', '.join(given)} is too long, or has characters that are none.")
+        return target
 
     def _may_repeat(self, ends: float) -> bool:
         """Wait a moment, each caller another; False when there is no time left for another try."""
@@ -135,16 +138,12 @@ class Calling:
     def _refused(self, answer: Response) -> GrantkeeperError:
         said = problem(answer)
         known = None if said is None else raised(said)
-        if known is not None:
-            return self._named(known, answer.status)
-        what = said.message if said is not None else ""
-        return self._by_status(answer, what)
-
-    def _named(self, error: GrantkeeperError, status: int) -> GrantkeeperError:
-        """Say for a refused key which key, where the service cannot know."""
-        if status in (401, 403) and KEY not in error.advice:
-            error.advice = f"{error.advice} The key is the one that was passed, or {KEY}.".strip()
-        return error
+        if known is None:
+            return self._by_status(answer, "" if said is None else said.message)
+        if answer.status in (401, 403) and isinstance(known, Misconfigured):
+            # The service knows why, and not where the key came from.
+            known.advice = f"{known.advice} The key is the one that was passed, or {KEY}.".strip()
+        return known
 
     def _by_status(self, answer: Response, what: str) -> GrantkeeperError:
         """Return what an answer means that no version of ours gave, or a later one."""
