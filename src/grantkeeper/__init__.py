@@ -25,12 +25,15 @@ from .errors import (
     DatabaseUnavailable,
     GrantkeeperError,
     InvalidInput,
+    KeyRefused,
     Misconfigured,
+    NotAllowed,
     NotFound,
     ProviderUnavailable,
     ProviderWords,
     SealBroken,
     ServiceUnavailable,
+    TooManyRequests,
 )
 from .model import (
     DEFAULT_MIN_TTL,
@@ -84,8 +87,10 @@ __all__ = [
     "GrantkeeperError",
     "InvalidInput",
     "Keeper",
+    "KeyRefused",
     "Look",
     "Misconfigured",
+    "NotAllowed",
     "NotFound",
     "OAuthClient",
     "Picker",
@@ -102,6 +107,7 @@ __all__ = [
     "Settings",
     "Sharing",
     "TokenSource",
+    "TooManyRequests",
 ]
 
 _AT_FIRST_USE = {

@@ -30,11 +30,13 @@ PLAIN = (
     errors.NotFound,
     errors.SealBroken,
 )
+ABOUT_KEYS = (errors.KeyRefused, errors.NotAllowed)
 ERRORS: list[GrantkeeperError] = [
     *(kind("It went wrong.", advice="Do this.", provider=WORDS) for kind in PLAIN),
     errors.ProviderUnavailable("Later.", advice="Wait.", provider=WORDS, retry_after=timedelta(seconds=90), sent=False),
     errors.ProviderUnavailable("Later."),
     errors.ServiceUnavailable("Closing.", advice="Ask again.", retry_after=timedelta(seconds=1), sent=False),
+    errors.TooManyRequests("Slower.", retry_after=timedelta(seconds=3), advice="Wait."),
     errors.ConsentRequired("Over.", reason="revoked_or_expired", grant_id=GRANT, advice="Ask them.", provider=WORDS),
     errors.ConsentRequired("None yet.", reason="scopes_missing"),
     errors.AccountMismatch(
@@ -76,16 +78,18 @@ def test_every_error_is_among_them() -> None:
     """A new class of error is carried over the wire before it is raised."""
     kinds = {each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, GrantkeeperError)}
 
-    assert kinds - {type(each) for each in ERRORS} == {GrantkeeperError}
+    assert kinds - {type(each) for each in ERRORS} == {GrantkeeperError, *ABOUT_KEYS}
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_yours_to_put_right_and_named(remote: Remote, fake: Fake, status: int) -> None:
-    """What the service says, and the variable that the key comes from."""
-    fake.answering = lambda _: problem("Misconfigured", status, detail="The key lacks tokens:read.", advice="Get one.")
+@pytest.mark.parametrize("kind", ABOUT_KEYS)
+def test_a_refused_key_is_yours_to_put_right_and_named(
+    remote: Remote, fake: Fake, kind: type[errors.Misconfigured]
+) -> None:
+    """What the service says, and the variable that the key comes from, of which it cannot know."""
+    fake.answering = lambda _: problem_of(kind("The key lacks tokens:read.", advice="Get one."))
     found = raised(remote)
 
-    assert type(found) is errors.Misconfigured
+    assert type(found) is kind
     assert str(found).startswith("The key lacks tokens:read. Get one.")
     assert "GRANTKEEPER_API_KEY" in found.advice
 
@@ -100,7 +104,7 @@ def test_a_share_that_is_refused_blames_no_key(remote: Remote, fake: Fake) -> No
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, errors.NotFound), (422, errors.Misconfigured), (503, ServiceUnavailable), (401, errors.Misconfigured)],
+    [(404, errors.NotFound), (422, errors.Misconfigured), (503, ServiceUnavailable), (401, errors.KeyRefused)],
 )
 def test_an_error_of_a_later_version_is_one_by_its_status(
     remote: Remote, fake: Fake, status: int, kind: type[GrantkeeperError]
@@ -119,7 +123,7 @@ def test_a_key_that_a_proxy_refuses_is_named_too(remote: Remote, fake: Fake, sta
     fake.answering = lambda _: Answer(status=status, body=b"<html>no</html>", headers={"content-type": "text/html"})
     found = raised(remote)
 
-    assert type(found) is errors.Misconfigured
+    assert isinstance(found, errors.KeyRefused if status == 401 else errors.NotAllowed)
     assert "GRANTKEEPER_API_KEY" in found.advice
 
 

@@ -18,6 +18,7 @@ from grantkeeper import (
     Remote,
     Secret,
     ServiceUnavailable,
+    TooManyRequests,
 )
 from grantkeeper.emulator import Clock
 from grantkeeper.errors import Conflict, GrantkeeperError
@@ -195,7 +196,12 @@ AWAY = {
     "garbage": Answer(body=b"<html>sign in</html>"),
     **{
         type(each).__name__: problem_of(each)
-        for each in (DatabaseUnavailable("Away."), ProviderUnavailable("Away."), Conflict("Again."))
+        for each in (
+            DatabaseUnavailable("Away."),
+            ProviderUnavailable("Away."),
+            Conflict("Again."),
+            TooManyRequests("Slower.", retry_after=SECOND),
+        )
     },
 }
 
@@ -260,7 +266,7 @@ def test_a_service_that_hangs_is_waited_for_a_moment_when_a_token_lives(
 def test_a_refused_key_ends_what_is_in_memory(remote: Remote, fake: Fake, clock: Clock) -> None:
     """Whoever takes a key away means it."""
     remote.token(GRANT)
-    fake.answering = lambda _: problem("Misconfigured", 401, detail="The key was withdrawn.")
+    fake.answering = lambda _: problem("KeyRefused", 401, detail="The key was withdrawn.")
     clock.advance(11 * SECOND)
     for _ in range(2):
         with pytest.raises(Misconfigured):

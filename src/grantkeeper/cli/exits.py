@@ -54,6 +54,7 @@ _BY_ERROR: Final = (
     (errors.ProviderUnavailable, Exit.WAIT),
     (errors.DatabaseUnavailable, Exit.WAIT),
     (errors.ServiceUnavailable, Exit.WAIT),
+    (errors.TooManyRequests, Exit.WAIT),
     (errors.Conflict, Exit.WAIT),
     (errors.ConsentRequired, Exit.OWNER),
     (errors.AccessRefused, Exit.OWNER),

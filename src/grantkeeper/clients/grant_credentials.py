@@ -27,6 +27,7 @@ from grantkeeper.errors import (
     GrantkeeperError,
     ProviderUnavailable,
     ServiceUnavailable,
+    TooManyRequests,
 )
 from grantkeeper.model import DEFAULT_MIN_TTL, AccessToken, Secret, TokenSource
 
@@ -41,7 +42,7 @@ _REMEMBERED: Final = 64
 """Failures kept so that a thread finds its own although others failed after it; more threads rarely fail at once.
 Tokens as well: one that was replaced may still be in the request that an API refuses."""
 
-_PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, ServiceUnavailable, Conflict)
+_PASSES: Final = (ProviderUnavailable, DatabaseUnavailable, ServiceUnavailable, TooManyRequests, Conflict)
 """What is over by itself: worth another try, and no reason to give up a token that still lives."""
 
 _E = TypeVar("_E", bound=GrantkeeperError)

@@ -19,7 +19,9 @@ from urllib.parse import quote, urlencode, urlsplit
 from ..errors import (
     GrantkeeperError,
     InvalidInput,
+    KeyRefused,
     Misconfigured,
+    NotAllowed,
     NotFound,
     ProviderUnavailable,
     ServiceUnavailable,
@@ -140,7 +142,7 @@ class Calling:
         known = None if said is None else raised(said)
         if known is None:
             return self._by_status(answer, "" if said is None else said.message)
-        if answer.status in (401, 403) and isinstance(known, Misconfigured):
+        if isinstance(known, KeyRefused | NotAllowed):
             # The service knows why, and not where the key came from.
             known.advice = f"{known.advice} The key is the one that was passed, or {KEY}.".strip()
         return known
@@ -150,7 +152,8 @@ class Calling:
         status = answer.status
         said = f"The service at {self._place} answered {status}{f': {what}' if what else ''}".rstrip(".") + "."
         if status in (401, 403):
-            return Misconfigured(said, advice=f"Check the API key ({KEY}), its scopes and that it is not over.")
+            kind = KeyRefused if status == 401 else NotAllowed
+            return kind(said, advice=f"Check the API key ({KEY}), its scopes and that it is not over.")
         if what and status < 500:  # the service of a later version, which names an error that is not known here
             return NotFound(said) if status == 404 else Misconfigured(said)
         advice = "Ask again." if status in _PASSING else _CHECK_URL

@@ -18,6 +18,7 @@ _SENTENCE: Final = 1000
 """The longest message of ours names a few grants and stays below."""
 _NAME: Final = 500
 """The longest id of an account is as long."""
+_A_MOMENT: Final = timedelta(seconds=1)
 _LONGEST_WAIT: Final = timedelta(days=1)
 
 
@@ -131,6 +132,10 @@ def _service_unavailable(said: Problem) -> GrantkeeperError:
     return errors.ServiceUnavailable(said.message, advice=said.what_to_do, retry_after=said.wait, sent=said.sent)
 
 
+def _too_many(said: Problem) -> GrantkeeperError:
+    return errors.TooManyRequests(said.message, advice=said.what_to_do, retry_after=said.wait or _A_MOMENT)
+
+
 def _consent_required(said: Problem) -> GrantkeeperError:
     return errors.ConsentRequired(
         said.message,
@@ -166,6 +171,7 @@ def _access_refused(said: Problem) -> GrantkeeperError:
 MAKERS: Final[dict[str, Callable[[Problem], GrantkeeperError]]] = {
     "ProviderUnavailable": _provider_unavailable,
     "ServiceUnavailable": _service_unavailable,
+    "TooManyRequests": _too_many,
     "ConsentRequired": _consent_required,
     "AccountMismatch": _account_mismatch,
     "AccessRefused": _access_refused,
@@ -177,7 +183,9 @@ MAKERS: Final[dict[str, Callable[[Problem], GrantkeeperError]]] = {
             errors.ConsentDenied,
             errors.DatabaseUnavailable,
             errors.InvalidInput,
+            errors.KeyRefused,
             errors.Misconfigured,
+            errors.NotAllowed,
             errors.NotFound,
             errors.SealBroken,
         )

@@ -14,6 +14,7 @@ from ..errors import (
     GrantkeeperError,
     ProviderUnavailable,
     ServiceUnavailable,
+    TooManyRequests,
 )
 from ..forks import in_child
 from ..model import AccessToken, Secret
@@ -30,7 +31,7 @@ LOOK_PATIENCE: Final = timedelta(seconds=2)
 WAIT_FOR_SERVICE: Final = timedelta(seconds=1)
 """While the service does not answer, whoever has a token in memory is answered from there; it is asked so often."""
 
-PASSES: Final = (ServiceUnavailable, ProviderUnavailable, DatabaseUnavailable, Conflict)
+PASSES: Final = (ServiceUnavailable, ProviderUnavailable, DatabaseUnavailable, TooManyRequests, Conflict)
 """What is over by itself, and no reason to give up a token that still lives."""
 
 _NO_TIME: Final = timedelta()
