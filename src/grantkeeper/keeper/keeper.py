@@ -292,6 +292,10 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         """Return what `token` would return if that needs no I/O, else None."""
         return self._remembered(grant_id, min_ttl)
 
+    def whose(self, grant_id: str) -> tuple[str, str] | None:
+        """Return owner and OAuth client of a grant whose token is in memory, else None; no I/O."""
+        return self._refreshes.memory.whose(grant_id)
+
     def stored(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
         """Return what `token` would return if that needs no call to the provider, else None; raises as `token`."""
         found = self._tokens.stored(grant_id, min_ttl)

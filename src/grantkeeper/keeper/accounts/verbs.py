@@ -66,6 +66,11 @@ class AccountVerbs:
         """
         return self._reach.share(grant_id, accounts)
 
+    def newest_event(self) -> int:
+        """Return the position of the newest event: another one than before tells that something has happened."""
+        self._store.events.settle()
+        return self._store.events.last()
+
     def events(
         self,
         *,

@@ -38,6 +38,8 @@ class _Held:
 
     token: AccessToken
     version: int
+    owner: str
+    client: str
     looked_at: datetime
     look_again_at: datetime
     trust_until: datetime
@@ -87,6 +89,11 @@ class Memory:
             self._followed_since = at + READ_LATE
         self._trusted_from, self._trusted_until = at, at + self._max_stale
 
+    def whose(self, grant_id: str) -> tuple[str, str] | None:
+        """Return owner and OAuth client of a grant whose token is in memory."""
+        held = self._held.get(grant_id)
+        return None if held is None else (held.owner, held.client)
+
     def alive(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
         """Return the token in memory that lives longer than `min_ttl`, however long ago its row was looked at."""
         held = self._held.get(grant_id)
@@ -120,6 +127,8 @@ class Memory:
         held = _Held(
             token=token,
             version=grant.version,
+            owner=grant.owner,
+            client=grant.client,
             looked_at=now,
             look_again_at=now + self._max_stale,
             trust_until=now + trusted_for,

@@ -1,0 +1,52 @@
+"""Tokens: read, refreshed, reported."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from grantkeeper.errors import NotFound
+from grantkeeper.model import Secret
+from grantkeeper.web.api.handlers.reach import grant_of, no_grant
+from grantkeeper.web.api.operations import Answer
+from grantkeeper.web.api.values import Token
+
+if TYPE_CHECKING:
+    from grantkeeper.model import AccessToken
+    from grantkeeper.web.api.operations import Call
+
+
+async def read(call: Call) -> Answer:
+    """Return an access token that lives long enough."""
+    grant_id = call.path["grant_id"]
+    if call.key.restricted:
+        await grant_of(call)
+    _count(call, grant_id)
+    try:
+        token = await call.keeper.token(grant_id, min_ttl=timedelta(seconds=call.query.min_ttl))
+    except NotFound:
+        raise no_grant(grant_id) from None
+    return _answer(token)
+
+
+async def refresh(call: Call) -> Answer:
+    """Refresh now."""
+    grant = await grant_of(call)
+    _count(call, grant.id)
+    return _answer(await call.keeper.refresh(grant.id))
+
+
+async def rejected(call: Call) -> Answer:
+    """Take a token out of use that an API refused."""
+    grant = await grant_of(call)
+    await call.keeper.report_rejected(grant.id, Secret(call.body.token))
+    return Answer(status=204)
+
+
+def _count(call: Call, grant_id: str) -> None:
+    """Count the read; raises TooManyRequests. In memory, but for the one in a minute that is written down."""
+    call.keeper.keeper.keys.note_read(call.key, grant_id)
+
+
+def _answer(token: AccessToken) -> Answer:
+    return Answer(body=Token.of(token))

@@ -1,0 +1,86 @@
+"""Requests, read strictly: what is unknown, doubled or of a wrong type is refused by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from grantkeeper.errors import InvalidInput, printable
+from grantkeeper.strictjson import read_strict_object
+from grantkeeper.web.api.problems import Refused
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope
+
+MAX_BODY: Final = 256 * 1024
+"""Bytes: a list of a thousand owners' names, and far more than any other body."""
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Return a header's value, None when there is none; raises Refused when it comes twice."""
+    found = [value for each, value in scope["headers"] if each == name]
+    if len(found) > 1:
+        raise Refused(400, "doubled_header", f"The header {name.decode()} comes more than once.")
+    return found[0].decode("latin-1") if found else None
+
+
+def asked(kind: type[msgspec.Struct], pairs: list[tuple[str, str]]) -> Any:
+    """Return a query as this type; raises InvalidInput that names the parameter."""
+    names = [name for name, _ in pairs]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise InvalidInput(f"The parameter {printable(doubled, 40)!r} comes more than once.")
+    return _converted(kind, dict(pairs), strict=False)
+
+
+async def body_of(scope: Scope, receive: Receive) -> bytes:
+    """Return the body; raises Refused when it is larger than any that we know."""
+    length = header(scope, b"content-length")
+    if length is not None and (not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY):
+        raise _too_large()
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "incomplete", "The request ended before it was whole.")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            raise _too_large()
+    return bytes(body)
+
+
+def parsed(kind: type[msgspec.Struct] | None, scope: Scope, body: bytes) -> Any:
+    """Return a JSON body as this type, None for none; raises Refused or InvalidInput.
+
+    An operation without a body takes none, or an empty object.
+    """
+    if not body:
+        return None if kind is None else _converted(kind, {}, strict=True)
+    sent = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if sent != "application/json":
+        raise Refused(415, "unsupported_media_type", "Send JSON, as application/json.")
+    try:
+        found = read_strict_object(body)
+    except (ValueError, RecursionError):
+        found = None
+    if found is None:
+        raise Refused(400, "not_json", "The body is not a JSON object, or names a member twice.")
+    if kind is None:
+        if found:
+            raise InvalidInput("This takes no body.")
+        return None
+    return _converted(kind, found, strict=True)
+
+
+def _converted(kind: type[msgspec.Struct], values: dict[str, Any], *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(values, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        problem = InvalidInput(f"{printable(str(error), 300)}.")
+    raise problem
+
+
+def _too_large() -> Refused:
+    return Refused(413, "too_large", f"The body has more than {MAX_BODY >> 10} KiB.")

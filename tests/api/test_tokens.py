@@ -1,0 +1,128 @@
+"""Tokens over HTTP: valid, counted, and only for who may have them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from api.asking import Asker, Site
+from grantkeeper import Grant, Keeper
+from grantkeeper.emulator import Emulator
+from grantkeeper.testing import Connect
+from keeper.people import IDA, TOM, refreshes
+
+pytestmark = pytest.mark.reveals("access token")
+
+
+def test_a_token_is_read_and_works(site: Site, grant: Grant, emulator: Emulator) -> None:
+    """V-26, V-44: the access token and nothing else, never to be cached."""
+    answer = site.asker("tokens:read").get(f"/v1/grants/{grant.id}/token")
+
+    assert answer.status_code == 200
+    assert emulator.introspect(answer.json()["access_token"]) is not None
+    assert set(answer.json()) == {"access_token", "expires_at", "scopes", "token_type"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_both_lanes_answer_alike(asker: Asker, grant: Grant, emulator: Emulator) -> None:
+    """The first is read from the database, the second from memory; to who asks they are the same."""
+    first = asker.get(f"/v1/grants/{grant.id}/token")
+    second = asker.get(f"/v1/grants/{grant.id}/token")
+    slow = asker.ask("GET", f"/v1/grants/{grant.id}/token", query={"min_ttl": "0300"})
+
+    assert first.json() == second.json() == slow.json()
+    assert dict(first.headers) == dict(second.headers) == dict(slow.headers)
+
+
+def test_a_token_is_refreshed_when_it_would_live_too_short(asker: Asker, grant: Grant, emulator: Emulator) -> None:
+    """R-08: `min_ttl` is what the caller needs, in seconds."""
+    path, first = f"/v1/grants/{grant.id}/token", refreshes(emulator)
+    emulator.clock.advance(timedelta(minutes=50))
+    assert asker.get(path, min_ttl=60).status_code == 200
+    assert refreshes(emulator) == first
+    old = asker.get(path, min_ttl=60).json()["access_token"]
+    new = asker.get(path, min_ttl=1800).json()["access_token"]
+
+    assert refreshes(emulator) == first + 1
+    assert new != old
+
+
+def test_a_dead_grant_says_who_has_to_act(asker: Asker, grant: Grant, emulator: Emulator) -> None:
+    """RFC 9457: the error's name, the reason, the advice and the provider's own words."""
+    emulator.revoke(IDA)
+    emulator.clock.advance(timedelta(hours=2))
+    answer = asker.get(f"/v1/grants/{grant.id}/token")
+
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["error"], problem["grant_id"]) == ("ConsentRequired", grant.id)
+    assert problem["type"] == "urn:grantkeeper:problem:consent_required"
+    assert problem["reason"] == "revoked_or_expired"
+    assert "connect the account again" in problem["advice"]
+    assert problem["provider"]["error"] == "invalid_grant"
+
+
+def test_trouble_at_the_provider_says_when_to_come_again(asker: Asker, grant: Grant, emulator: Emulator) -> None:
+    """503 with Retry-After; no status of the grant changes."""
+    emulator.clock.advance(timedelta(hours=2))
+    emulator.fail(503, times=9)
+    answer = asker.get(f"/v1/grants/{grant.id}/token")
+
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["error"] == "ProviderUnavailable"
+
+
+def test_a_reported_token_is_not_handed_out_again(asker: Asker, grant: Grant, emulator: Emulator) -> None:
+    """R-37: over HTTP, too."""
+    path = f"/v1/grants/{grant.id}"
+    old = asker.get(f"{path}/token").json()["access_token"]
+    emulator.clock.advance(timedelta(minutes=1))
+
+    assert asker.post(f"{path}/rejected", {"token": old}).status_code == 204
+    assert asker.get(f"{path}/token").json()["access_token"] != old
+
+
+def test_a_revoked_grant_has_no_token(asker: Asker, grant: Grant) -> None:
+    """Not even one that is in memory."""
+    path = f"/v1/grants/{grant.id}"
+    asker.get(f"{path}/token")
+
+    done = asker.ask("DELETE", path)
+    assert (done.status_code, done.json()["at_provider"]) == (200, "revoked")
+    assert asker.get(f"{path}/token").json()["reason"] == "disconnected"
+
+
+@pytest.mark.parametrize("lane", ["memory", "database"])
+def test_who_reads_everybody_is_stopped(
+    site: Site, keeper: Keeper, connect: Connect, emulator: Emulator, lane: str
+) -> None:
+    """V-43: different grants a minute, from memory or not; it is written down once, and the next minute is another."""
+    grants = [connect(f"owner-{number}", person) for number, person in enumerate((IDA, TOM, IDA))]
+    if lane == "memory":
+        for grant in grants:
+            keeper.token(grant.id)
+    asker = site.asker("tokens:read", distinct_per_minute=2)
+    asker.get(f"/v1/grants/{grants[0].id}/token")
+    found = [asker.get(f"/v1/grants/{each.id}/token").status_code for each in (*grants, *grants)]
+
+    assert found == [200, 200, 429, 200, 200, 429]
+    assert [each.entry.action for each in keeper._store.audit.read()].count("key.budget_exceeded") == 1
+    emulator.clock.advance(timedelta(minutes=1))
+    assert asker.get(f"/v1/grants/{grants[2].id}/token").status_code == 200
+
+
+def test_who_read_which_token_is_counted(site: Site, keeper: Keeper, grant: Grant) -> None:
+    """V-65: by key, grant and day, whichever lane."""
+    asker = site.asker("tokens:read")
+    for _ in range(5):
+        asker.get(f"/v1/grants/{grant.id}/token")
+    keeper.keys.flush()
+    asker.get(f"/v1/grants/{grant.id}/token")
+    keeper.keys.flush()
+
+    (use,) = keeper.keys.uses(grant_id=grant.id)
+    assert use.reads == 6
+    assert next(key for key in keeper.keys.all() if key.id == use.key_id).last_used_at is not None
