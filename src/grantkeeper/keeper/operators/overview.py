@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...errors import NotFound, printable
-from ...model import Account, AuditEntry, Event, GrantStatus, Link, ListedGrant
+from ...model import Account, AuditEntry, ClientState, Event, GrantStatus, Link, ListedGrant, Tally
 from ..parts import Parts
 
 PAGE: Final = 50
@@ -74,6 +74,25 @@ class Overview:
         """Return how many grants wait for the business, or for their owner; each counted up to MOST_COUNTED."""
         statuses = (GrantStatus.PENDING, GrantStatus.CONSENT_REQUIRED)
         return {status: self._store.overview.count(status, most=MOST_COUNTED) for status in statuses}
+
+    def health(self, *, since_hour: int) -> tuple[list[Tally], list[ClientState]]:
+        """Return what became of refreshes from this hour on (since 1970), and how OAuth clients stand."""
+        return self._store.health.tallies(since_hour=since_hour), self._store.health.states()
+
+    def audit(
+        self,
+        *,
+        before: int | None = None,
+        limit: int = PAGE,
+        target: str | None = None,
+        actor: str | None = None,
+        owner: str | None = None,
+    ) -> list[AuditEntry]:
+        """Return entries of the audit log, the newest first, that match `target`, `actor` and `owner` as given."""
+        found = self._store.audit.read(
+            target=target, actor=actor, owner=owner, before=before, newest_first=True, limit=limit
+        )
+        return [each.entry for each in found]
 
     def _latest(self, grant_id: str) -> tuple[Event, ...]:
         latest: list[Event] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from grantkeeper.web.dashboard.rooms import grant, grants
+from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, links, operators
 from grantkeeper.web.dashboard.signing import Signing
 
 if TYPE_CHECKING:
@@ -38,6 +38,17 @@ ROOMS: Final = (
         path="/grants/{grant}/disconnect",
         handlers={"GET": ("operator", grant.before_end), "POST": ("operator", grant.end)},
     ),
+    Room(path="/links", handlers={"GET": ("viewer", links.listing), "POST": ("operator", links.create)}),
+    Room(path="/links/{link}/address", handlers={"POST": ("operator", links.show_again)}),
+    Room(path="/links/{link}/revoke", handlers={"POST": ("operator", links.revoke)}),
+    Room(path="/clients", handlers={"GET": ("viewer", clients.listing)}),
+    Room(path="/sign-out-everywhere", handlers={"POST": ("viewer", operators.sign_out_myself)}),
+    Room(path="/operators", handlers={"GET": ("admin", operators.listing), "POST": ("admin", operators.invite)}),
+    Room(path="/operators/{operator}/link", handlers={"POST": ("admin", operators.again)}),
+    Room(path="/operators/{operator}/role", handlers={"POST": ("admin", operators.set_role)}),
+    Room(path="/operators/{operator}/disable", handlers={"POST": ("admin", operators.disable)}),
+    Room(path="/operators/{operator}/sign-out", handlers={"POST": ("admin", operators.sign_out)}),
+    Room(path="/audit", handlers={"GET": ("admin", audit.listing)}),
 )
 
 

@@ -52,6 +52,14 @@ CONFIRM: Final = {
     "auto": "nobody confirms",
 }
 EXPECTED: Final = {"email": "e-mail", "hosted_domain": "organisation", "subject": "account id"}
+WHY: Final = {
+    "outage": "The provider is down, or cannot be reached.",
+    "trouble": "The provider is in trouble.",
+    "asked_to_wait": "The provider asked to be asked less.",
+    "mass_refusal": "Many grants were refused at once, which is hardly their owners’ doing.",
+    "not_accepted": "The provider refuses the OAuth client itself: look at its client id, secret and registration.",
+}
+"""Why an OAuth client fails."""
 AT_PROVIDER: Final = {
     "revoked": "It was revoked at the provider too.",
     "kept": "At the provider the consent stays, because other grants live from it.",

@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 def address(visit: Visit, made: Invitation, *, back: str) -> Response:
     """Show the address of a link, to be copied and sent."""
-    return visit.page("address.html", link=made.link, url=made.url, back=back)
+    code = made.code.reveal() if made.code else ""
+    return visit.page("address.html", link=made.link, url=made.url, code=code, back=back)
