@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, links, operators
+from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, keys, links, operators
 from grantkeeper.web.dashboard.signing import Signing
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ ROOMS: Final = (
     Room(path="/links/{link}/address", handlers={"POST": ("operator", links.show_again)}),
     Room(path="/links/{link}/revoke", handlers={"POST": ("operator", links.revoke)}),
     Room(path="/clients", handlers={"GET": ("viewer", clients.listing)}),
+    Room(path="/keys", handlers={"GET": ("admin", keys.listing), "POST": ("admin", keys.create)}),
+    Room(path="/keys/{key}/revoke", handlers={"POST": ("admin", keys.revoke)}),
     Room(path="/sign-out-everywhere", handlers={"POST": ("viewer", operators.sign_out_myself)}),
     Room(path="/operators", handlers={"GET": ("admin", operators.listing), "POST": ("admin", operators.invite)}),
     Room(path="/operators/{operator}/link", handlers={"POST": ("admin", operators.again)}),

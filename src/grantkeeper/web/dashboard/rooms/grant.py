@@ -26,9 +26,8 @@ async def show_grant(visit: Visit) -> Response:
     """Show a grant, its history and what can be done."""
     known = await visit.run(visit.verbs.overview.known, visit.part("grant"))
     grant: Grant = known.listed.grant
-    keys: Any = visit.verbs.keys
-    uses = await visit.run(keys.uses, grant_id=grant.id) if hasattr(keys, "uses") else []
-    names = {each.id: each.name for each in await visit.run(keys.all)} if uses else {}
+    uses = await visit.run(visit.verbs.keys.uses, grant_id=grant.id)
+    names = {each.id: each.name for each in await visit.run(visit.verbs.keys.all)} if uses else {}
     people = {f"operator:{each.id}": each.email for each in await visit.run(visit.verbs.operators.all)}
     living = [each for each in known.accounts if each.lost_at is None]
     return visit.page(
