@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ..errors import InvalidInput, NotFound
+from ..errors import InvalidInput
 from ..model import (
     AccessToken,
     Account,
@@ -39,6 +39,8 @@ from .answers import (
 from .calling import LARGE, Calling, grant_path
 
 PAGE: Final = 200
+EVENTS: Final = 500
+"""As many as the service gives at once."""
 
 _token = reader(TokenAnswer)
 _grant = reader(GrantAnswer)
@@ -83,6 +85,15 @@ class Asking:
     def get(self, grant_id: str) -> Grant:
         """GET a grant."""
         return self._ask("GET", grant_path(grant_id), lambda answer: _grant(answer).value())
+
+    def find(self, owner: str, client: str, subject: str | None, email: str | None) -> Grant:
+        """GET the owner's grant at a client."""
+        return self._ask(
+            "GET",
+            "grants/find",
+            lambda answer: _grant(answer).value(),
+            query={"owner": owner, "client": client, "subject": subject, "email": email},
+        )
 
     def grants(self, owner: str | None, client: str | None, status: GrantStatus | None) -> Iterator[Grant]:
         """GET the grants that match, page by page."""
@@ -135,14 +146,21 @@ class Asking:
         )
 
     def events(self, grant_id: str | None, kind: str | None, after: int, limit: int) -> list[Event]:
-        """GET what happened after a position."""
-        return self._ask(
-            "GET",
-            "events",
-            lambda answer: [each.value() for each in _events(answer).items],
-            query={"grant_id": grant_id, "kind": kind, "after": after, "limit": limit},
-            largest=LARGE,
-        )
+        """GET what happened after a position, in as many pages as it takes."""
+        found: list[Event] = []
+        while True:
+            wanted = min(limit - len(found), EVENTS)
+            page = self._ask(
+                "GET",
+                "events",
+                lambda answer: [each.value() for each in _events(answer).items],
+                query={"grant_id": grant_id, "kind": kind, "after": after, "limit": wanted},
+                largest=LARGE,
+            )
+            found += page
+            if len(found) >= limit or len(page) < wanted:
+                return found
+            after = page[-1].position
 
     def revoke(self, grant_id: str, siblings: Literal["keep", "end"]) -> Revocation:
         """DELETE a grant."""
@@ -198,24 +216,6 @@ def link_body(
         other_account=other_account,
         code=code,
     )
-
-
-def only(found: list[Grant], owner: str, client: str) -> Grant:
-    """Return the one grant that was found; raises as `Keeper.find`."""
-    if not found:
-        raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
-    if len(found) > 1:
-        names = ", ".join(f"{grant.person} ({grant.id})" for grant in found[:_NAMED])
-        more = ", …" if len(found) > _NAMED else ""
-        raise InvalidInput(
-            f"{owner!r} has {len(found)} grants at {client!r}: {names}{more}.",
-            advice="Name one by email or subject, or take one of grants().",
-        )
-    return found[0]
-
-
-_NAMED: Final = 5
-"""So many of several are named, as a Keeper does."""
 
 
 def _shown(proof: str | Secret | None) -> str | None:

@@ -25,7 +25,7 @@ from ..model import (
     Secret,
 )
 from ..model.service.links import Confirm
-from .asking import Asking, only
+from .asking import Asking
 from .calling import Calling
 from .environment import CA_FILE, PROXY, checked_key, checked_url, key_of, url_of
 from .tokens import Tokens
@@ -144,9 +144,7 @@ class Remote:
             NotFound: there is none.
             InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
         """
-        listed = (each for each in self.grants(owner, client) if each.status is not GrantStatus.REVOKED)
-        fitting = (each for each in listed if subject is None or each.subject == subject)
-        return only([each for each in fitting if email is None or each.email == email], owner, client)
+        return self._asking.find(owner, client, subject, email)
 
     def grants(
         self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None

@@ -104,6 +104,7 @@ def _routes(keeper: Keeper) -> list[tuple[str, str, Callable[..., Any]]]:
     plain = msgspec.to_builtins
     return [
         ("GET", "/v1/grants", lambda call: _grants(keeper, call)),
+        ("GET", "/v1/grants/find", lambda call: keeper.find(**call.query)),
         ("GET", grant, lambda _, grant_id: keeper.get(grant_id)),
         ("DELETE", grant, lambda call, grant_id: keeper.revoke(grant_id, siblings=call.query["siblings"])),
         (

@@ -1,0 +1,131 @@
+"""AsyncRemote: memory is answered on the loop, the rest on its own threads, one question for all tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from grantkeeper import AsyncRemote, ConsentRequired, Remote, Secret
+from grantkeeper.emulator import Clock
+from remote.conftest import GRANT, HOUR
+from remote.served.fake import Answer, Call, Fake
+from remote.served.standin import problem_of
+from remote.test_tokens import Held
+
+
+@pytest.fixture
+def awaited(remote: Remote) -> Iterator[AsyncRemote]:
+    """An AsyncRemote that asks the fake."""
+    made = AsyncRemote(remote)
+    yield made
+    asyncio.run(made.close())
+
+
+def public(kind: type) -> dict[str, list[str]]:
+    """Return the names of a class's public methods, with those of their parameters."""
+    found = inspect.getmembers(kind, inspect.isfunction)
+    return {name: list(inspect.signature(each).parameters) for name, each in found if not name.startswith("_")}
+
+
+def test_it_has_the_verbs_of_a_remote() -> None:
+    """With the same arguments; what needs no awaiting is there for its own sake."""
+    inside = {"remembered"}
+
+    assert public(AsyncRemote) == {name: given for name, given in public(Remote).items() if name not in inside}
+
+
+def test_a_token_in_memory_is_answered_on_the_loop(awaited: AsyncRemote, fake: Fake) -> None:
+    """No thread is asked, however busy all of them are."""
+
+    async def run() -> None:
+        first = await awaited.token(GRANT)
+        before = threading.active_count()
+        coroutine = awaited.token(GRANT)
+        with pytest.raises(StopIteration) as done:
+            coroutine.send(None)  # it ends without waiting for anything
+        assert done.value.value == first
+        assert threading.active_count() == before
+
+    asyncio.run(run())
+    assert len(fake.calls) == 1
+
+
+def test_tasks_that_ask_at_once_cause_one_call(awaited: AsyncRemote, fake: Fake) -> None:
+    """And take one thread: the others of the pool are for other grants."""
+    gate = Held(fake)
+    gate.open_soon()
+
+    async def run() -> set[str]:
+        found = await asyncio.gather(*(awaited.token(GRANT) for _ in range(500)))
+        return {each.value.reveal() for each in found}
+
+    assert asyncio.run(run()) == {"made-up-token-1"}
+    assert len(fake.calls) == 1
+
+
+def test_an_error_reaches_the_one_who_awaits(awaited: AsyncRemote, fake: Fake) -> None:
+    """As itself."""
+    over = ConsentRequired("Over.", reason="disconnected", grant_id=GRANT)
+    fake.answering = lambda _: problem_of(over)
+    with pytest.raises(ConsentRequired):
+        asyncio.run(awaited.token(GRANT))
+
+
+def test_a_cancelled_caller_takes_nothing_from_the_others(awaited: AsyncRemote, fake: Fake) -> None:
+    """What was asked for is asked to its end."""
+    gate = Held(fake)
+
+    async def run() -> str:
+        first, second = (asyncio.create_task(awaited.token(GRANT)) for _ in range(2))
+        await asyncio.to_thread(gate.entered.acquire)
+        first.cancel()
+        gate.open.set()
+        found = await second
+        assert first.cancelled()
+        return found.value.reveal()
+
+    assert asyncio.run(run()) == "made-up-token-1"
+    assert len(fake.calls) == 1
+
+
+def test_whoever_asks_after_a_report_joins_no_earlier_question(awaited: AsyncRemote, fake: Fake) -> None:
+    """It may bring the very token that was refused."""
+    gate = Held(fake)
+
+    async def run() -> tuple[str, str]:
+        early = asyncio.create_task(awaited.token(GRANT))
+        await asyncio.to_thread(gate.entered.acquire)
+        fake.answering = gate.inner
+        await awaited.report_rejected(GRANT, Secret("made-up-token-0"))
+        late = await awaited.token(GRANT)
+        gate.open.set()
+        return (await early).value.reveal(), late.value.reveal()
+
+    early, late = asyncio.run(run())
+    assert early != late
+
+
+def test_calls_that_hang_hold_no_token_up(awaited: AsyncRemote, fake: Fake, clock: Clock) -> None:
+    """More of them than there are threads; the pools are two."""
+    inner, opened = fake.answering, threading.Event()
+
+    def answer(call: Call) -> Answer:
+        if call.path.endswith("/token"):
+            return inner(call)
+        assert opened.wait(20)
+        return Answer(body={"items": []})
+
+    fake.answering = answer
+
+    async def run() -> None:
+        hanging = [asyncio.create_task(awaited.looks(GRANT)) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert (await awaited.token(GRANT)).expires_at == clock.now() + HOUR
+        opened.set()
+        assert await asyncio.gather(*hanging) == [[]] * 20
+
+    asyncio.run(run())
