@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import socket
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from grantkeeper import Keeper
-from remote.served.fake import KEY, Fake
-from remote.served.standin import standin
+import uvicorn
+
+from grantkeeper import AsyncKeeper, Keeper, Secret
+from grantkeeper.settings import ServiceSettings
+from grantkeeper.web.api.app import api_app
+
+READER = ("tokens:read", "grants:read")
+"""What the official clients need: tokens, and the accounts that they are for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedKeeper:
-    """Where it is served; `key` makes an API key of these scopes."""
+    """Where the API of a keeper is served."""
 
+    keeper: Keeper
     url: str
-    key: Callable[..., str]
+
+    def key(self, *scopes: str) -> Secret:
+        """Make an API key of these scopes."""
+        return self.keeper.keys.create("tests", scopes or READER).secret
 
 
 @contextmanager
 def served_keeper(keeper: Keeper) -> Iterator[ServedKeeper]:
-    """Serve a keeper."""
-    with Fake(standin(keeper)) as fake:
-        yield ServedKeeper(url=fake.url, key=lambda *_: KEY)
+    """Serve a keeper; the keeper stays open."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=256)  # who connects early waits in its queue
+    awaited = AsyncKeeper(keeper)
+    app = api_app(awaited, ServiceSettings(requests_per_minute=1_000_000))
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="tests-api")
+    thread.start()
+    try:
+        yield ServedKeeper(keeper=keeper, url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+        for pool in (awaited._refreshes, awaited._calls, awaited._database):
+            pool.shutdown(wait=True)

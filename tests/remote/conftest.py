@@ -9,7 +9,7 @@ import pytest
 
 from grantkeeper import Remote
 from grantkeeper.emulator import Clock
-from remote.served.fake import KEY, Answer, Fake
+from remote.fake import KEY, Answer, Fake
 
 GRANT = "0123456789abcdef0123456789abcdef"
 HOUR = timedelta(hours=1)

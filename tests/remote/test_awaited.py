@@ -12,8 +12,7 @@ import pytest
 from grantkeeper import AsyncRemote, ConsentRequired, Remote, Secret
 from grantkeeper.emulator import Clock
 from remote.conftest import GRANT, HOUR
-from remote.served.fake import Answer, Call, Fake
-from remote.served.standin import problem_of
+from remote.fake import Answer, Call, Fake, problem_of
 from remote.test_tokens import Held
 
 

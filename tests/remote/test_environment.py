@@ -9,7 +9,7 @@ import pytest
 
 from grantkeeper import AsyncRemote, InvalidInput, Misconfigured, Remote, Secret
 from remote.conftest import GRANT
-from remote.served.fake import KEY, Fake
+from remote.fake import KEY, Fake
 
 
 def test_the_environment_says_which_service_and_which_key(fake: Fake) -> None:

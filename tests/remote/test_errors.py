@@ -10,8 +10,7 @@ import pytest
 from grantkeeper import Remote, errors
 from grantkeeper.errors import GrantkeeperError, ProviderWords, ServiceUnavailable
 from remote.conftest import GRANT, MakeRemote
-from remote.served.fake import KEY, Answer, Fake, problem
-from remote.served.standin import problem_of
+from remote.fake import KEY, Answer, Fake, problem, problem_of
 
 WORDS = ProviderWords(
     error="invalid_grant",
@@ -64,7 +63,7 @@ def raised(remote: Remote) -> GrantkeeperError:
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda each: type(each).__name__)
 def test_an_error_comes_back_as_itself(remote: Remote, fake: Fake, error: GrantkeeperError) -> None:
-    """Whoever handles a Keeper's errors handles a Remote's."""
+    """Whoever handles a Keeper's errors handles a Remote's: raised behind the service, raised here."""
     fake.answering = lambda _: problem_of(error)
     found = raised(remote)
 

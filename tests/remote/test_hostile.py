@@ -11,7 +11,7 @@ import pytest
 
 from grantkeeper import GrantkeeperError, InvalidInput, Misconfigured, NotFound, Remote, ServiceUnavailable
 from remote.conftest import GRANT, MakeRemote
-from remote.served.fake import KEY, Answer, Fake, problem
+from remote.fake import KEY, Answer, Fake, problem
 
 TOKEN = "ya29.made-up-access-token-1234567890"
 SOON = "2026-11-28T13:00:00Z"

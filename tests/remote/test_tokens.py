@@ -24,8 +24,7 @@ from grantkeeper.emulator import Clock
 from grantkeeper.errors import Conflict, GrantkeeperError
 from grantkeeper.remote import tokens as held
 from remote.conftest import GRANT, HOUR, MakeRemote, token
-from remote.served.fake import Answer, Call, Fake, problem
-from remote.served.standin import problem_of
+from remote.fake import Answer, Call, Fake, problem, problem_of
 
 OTHER = "f" * 32
 SECOND = timedelta(seconds=1)

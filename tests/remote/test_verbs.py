@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from grantkeeper.clients.bearer import AsyncTokenSource
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import AccountSource, Expectation, Grant, GrantStatus, LinkStatus
 from grantkeeper.remote import asking
-from grantkeeper.testing import Connect
+from grantkeeper.testing import Connect, consent
 from served import served_keeper
 
 IDA = "ida@nordwind-outdoor.example"
@@ -113,16 +113,15 @@ def test_accounts_and_looks_are_the_keepers(remote: Remote, keeper: Keeper, gran
 
 
 def test_what_a_keeper_refuses_a_remote_refuses_in_the_same_words(
-    remote: Remote, keeper: Keeper, grant: Grant, connect: Connect
+    remote: Remote, keeper: Keeper, grant: Grant, emulator: Emulator
 ) -> None:
     """Class, message and attributes."""
     keeper.accounts(grant.id)
     keeper.share(grant.id, [])
-    tries = (
+    tries: tuple[Callable[[AccountSource], object], ...] = (
         lambda source: source.account(grant.id, kind="google_ads", account_id="2223334441"),
         lambda source: source.account(grant.id, kind="google_ads", account_id="9999999999"),
         lambda source: source.accounts(grant.id, kind="nothing"),
-        lambda source: source.find("nobody", "google-ads"),
     )
     for attempt in tries:
         with pytest.raises(Exception) as ours:
@@ -133,6 +132,11 @@ def test_what_a_keeper_refuses_a_remote_refuses_in_the_same_words(
         assert vars(theirs.value) == vars(ours.value)
     with pytest.raises(NotFound):
         remote.get("0" * 32)
+    with pytest.raises(NotFound):
+        remote.find("nobody", "google-ads")
+    consent(keeper, emulator, "nordwind", LUCIA, other_account="add")
+    with pytest.raises(InvalidInput, match=r"has 2 grants at 'google-ads': .*Name one by email"):
+        remote.find("nordwind", "google-ads")
 
 
 def test_an_ended_grant_is_over_here_too(remote: Remote, keeper: Keeper, grant: Grant) -> None:
@@ -155,9 +159,8 @@ def test_siblings_are_kept_or_ended_as_said(remote: Remote, grant: Grant, connec
     assert remote.revoke(other.id, siblings="end").at_provider == "revoked"
 
 
-def test_events_are_the_keepers(remote: Remote, keeper: Keeper, grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a position on, in as many pages as it takes."""
-    monkeypatch.setattr(asking, "EVENTS", 1)
+def test_events_are_the_keepers(remote: Remote, keeper: Keeper, grant: Grant) -> None:
+    """From a position on."""
     keeper.revoke(grant.id)
     found = remote.events()
 

@@ -181,12 +181,16 @@ class InvitationAnswer(_Answer, frozen=True, kw_only=True):
     """An invitation and its address."""
 
     link: LinkAnswer
-    url: Secret
+    url: str
     code: Secret | None = None
+
+    def __repr__(self) -> str:
+        """Show which link it is; whoever has its address can use it up."""
+        return f"InvitationAnswer(link={self.link.id!r}, url=…)"
 
     def value(self) -> Invitation:
         """Return the model's value."""
-        return Invitation(link=self.link.value(), url=self.url.reveal(), code=self.code)
+        return Invitation(link=self.link.value(), url=self.url, code=self.code)
 
 
 class RevocationAnswer(_Answer, frozen=True, kw_only=True):

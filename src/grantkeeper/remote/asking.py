@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotFound, printable
 from ..model import (
     AccessToken,
     Account,
@@ -39,8 +39,8 @@ from .answers import (
 from .calling import LARGE, Calling, grant_path
 
 PAGE: Final = 200
-EVENTS: Final = 500
-"""As many as the service gives at once."""
+NAMED: Final = 5
+"""So many of several grants are named, as a Keeper does."""
 
 _token = reader(TokenAnswer)
 _grant = reader(GrantAnswer)
@@ -86,16 +86,9 @@ class Asking:
         """GET a grant."""
         return self._ask("GET", grant_path(grant_id), lambda answer: _grant(answer).value())
 
-    def find(self, owner: str, client: str, subject: str | None, email: str | None) -> Grant:
-        """GET the owner's grant at a client."""
-        return self._ask(
-            "GET",
-            "grants/find",
-            lambda answer: _grant(answer).value(),
-            query={"owner": owner, "client": client, "subject": subject, "email": email},
-        )
-
-    def grants(self, owner: str | None, client: str | None, status: GrantStatus | None) -> Iterator[Grant]:
+    def grants(
+        self, owner: str | None, client: str | None, status: GrantStatus | None, email: str | None = None
+    ) -> Iterator[Grant]:
         """GET the grants that match, page by page."""
         cursor: str | None = None
         while True:
@@ -103,7 +96,14 @@ class Asking:
                 "GET",
                 "grants",
                 _grants,
-                query={"owner": owner, "client": client, "status": status, "limit": PAGE, "cursor": cursor},
+                query={
+                    "owner": owner,
+                    "client": client,
+                    "status": status,
+                    "email": email,
+                    "limit": PAGE,
+                    "cursor": cursor,
+                },
                 largest=LARGE,
             )
             yield from (each.value() for each in page.items)
@@ -146,21 +146,14 @@ class Asking:
         )
 
     def events(self, grant_id: str | None, kind: str | None, after: int, limit: int) -> list[Event]:
-        """GET what happened after a position, in as many pages as it takes."""
-        found: list[Event] = []
-        while True:
-            wanted = min(limit - len(found), EVENTS)
-            page = self._ask(
-                "GET",
-                "events",
-                lambda answer: [each.value() for each in _events(answer).items],
-                query={"grant_id": grant_id, "kind": kind, "after": after, "limit": wanted},
-                largest=LARGE,
-            )
-            found += page
-            if len(found) >= limit or len(page) < wanted:
-                return found
-            after = page[-1].position
+        """GET what happened after a position."""
+        return self._ask(
+            "GET",
+            "events",
+            lambda answer: [each.value() for each in _events(answer).items],
+            query={"grant_id": grant_id, "kind": kind, "after": after, "limit": limit},
+            largest=LARGE,
+        )
 
     def revoke(self, grant_id: str, siblings: Literal["keep", "end"]) -> Revocation:
         """DELETE a grant."""
@@ -216,6 +209,23 @@ def link_body(
         other_account=other_account,
         code=code,
     )
+
+
+def only(found: list[Grant], owner: str, client: str) -> Grant:
+    """Return the one grant that was found; raises as `Keeper.find`."""
+    if not found:
+        raise NotFound(
+            f"{printable(owner, 255)!r} has no grant at {printable(client, 64)!r}.",
+            advice="Send its owner through begin(), or a link.",
+        )
+    if len(found) > 1:
+        names = ", ".join(f"{grant.person} ({grant.id})" for grant in found[:NAMED])
+        more = ", …" if len(found) > NAMED else ""
+        raise InvalidInput(
+            f"{owner!r} has {len(found)} grants at {client!r}: {names}{more}.",
+            advice="Name one by email or subject, or take one of grants().",
+        )
+    return found[0]
 
 
 def _shown(proof: str | Secret | None) -> str | None:

@@ -25,7 +25,7 @@ from ..model import (
     Secret,
 )
 from ..model.service.links import Confirm
-from .asking import Asking
+from .asking import Asking, only
 from .calling import Calling
 from .environment import CA_FILE, PROXY, checked_key, checked_url, key_of, url_of
 from .tokens import Tokens
@@ -144,7 +144,9 @@ class Remote:
             NotFound: there is none.
             InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
         """
-        return self._asking.find(owner, client, subject, email)
+        listed = self._asking.grants(owner, client, None, email)
+        living = (each for each in listed if each.status is not GrantStatus.REVOKED)
+        return only([each for each in living if subject is None or each.subject == subject], owner, client)
 
     def grants(
         self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None

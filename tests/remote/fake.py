@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from grantkeeper.errors import GrantkeeperError
+from grantkeeper.web.api import problems
+
 KEY = "gk_" + "made1up2key3of4a5test6" * 3
 
 
@@ -46,6 +49,13 @@ def problem(error: str, status: int = 409, **members: object) -> Answer:
     """Return a problem document (RFC 9457)."""
     body = {"type": f"urn:grantkeeper:problem:{error}", "status": status, "error": error, **members}
     return Answer(status=status, body=body, headers={"content-type": "application/problem+json"})
+
+
+def problem_of(error: GrantkeeperError) -> Answer:
+    """Return an error as the service answers it."""
+    said = problems.problem_of(error)
+    headers = {name.decode(): value.decode() for name, value in problems.headers_of(said)}
+    return Answer(status=said.status, body=said, headers=headers)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,6 +105,7 @@ class Fake:
         handler = type("FakeHandler", (Handler,), {"fake": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # who hangs up early is at rights
         self._server.socket.listen(128)  # more callers come at once than http.server expects
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
