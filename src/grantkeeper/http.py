@@ -120,11 +120,19 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class _Network(httpcore2.NetworkBackend):
-    """Connects within the deadline: name lookup, then each address with its share of what is left."""
+Guard = Callable[[str, list[str]], bool]
+"""Tells whether a host may be connected to at these addresses."""
 
-    def __init__(self, exchange: _Exchange) -> None:
+
+class _Network(httpcore2.NetworkBackend):
+    """Connects within the deadline: name lookup, then each address with its share of what is left.
+
+    It is the addresses that were looked up, and judged by the guard, that are connected to: nobody looks again.
+    """
+
+    def __init__(self, exchange: _Exchange, guard: Guard | None) -> None:
         self._exchange = exchange
+        self._guard = guard
         self._inner = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -136,6 +144,8 @@ class _Network(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         addresses = _addresses(host, port, self._exchange.remaining(httpcore2.ConnectTimeout))
+        if self._guard is not None and not self._guard(host, addresses):
+            raise httpcore2.ConnectError("the name has no address that may be called")
         failure: Exception = httpcore2.ConnectError("the name has no address")
         for index, address in enumerate(addresses):
             share = self._exchange.remaining(httpcore2.ConnectTimeout) / (len(addresses) - index)
@@ -176,14 +186,23 @@ class HttpTransport:
     instead of the system's. Nothing else changes them: not HTTPS_PROXY, not .netrc, not CURL_CA_BUNDLE. The system's
     certificates are found as OpenSSL does it, so SSL_CERT_FILE and SSL_CERT_DIR count. Verification cannot be disabled.
 
+    `guard`, when given, says whether a host may be connected to, by what its name resolved to: each time before a
+    connection is opened, which then goes to these addresses. With a `proxy` it is the proxy that looks names up.
+
     Raises:
         Misconfigured: `proxy` is no such URL, or `ca_file` cannot be read.
     """
 
     def __init__(
-        self, *, proxy: str | None = None, ca_file: str | None = None, max_connections: int = _MAX_CONNECTIONS
+        self,
+        *,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+        max_connections: int = _MAX_CONNECTIONS,
+        guard: Guard | None = None,
     ) -> None:
         self._exchange = _Exchange()
+        self._guard = guard if proxy is None else None
         through = None if proxy is None else _proxy(proxy)
         self._proxy_handshakes = int(through is not None and through.url.scheme == b"https")
         self._settings: dict[str, Any] = {
@@ -197,7 +216,7 @@ class HttpTransport:
         in_child(self._forked)
 
     def _new_pool(self) -> httpcore2.ConnectionPool:
-        return httpcore2.ConnectionPool(**self._settings, network_backend=_Network(self._exchange))
+        return httpcore2.ConnectionPool(**self._settings, network_backend=_Network(self._exchange, self._guard))
 
     def _forked(self) -> None:
         """Leave the parent's connections alone: two processes that read from one would get each other's answers."""

@@ -1,0 +1,22 @@
+"""Webhooks by the Standard Webhooks specification: what is posted, how it is signed, when it is tried again."""
+
+from .message import endpoint_kinds, message_body, message_id
+from .retries import GIVEN_UP, RETRIES, Outcome, after_failure, hold, is_over, judged
+from .signing import SECRET_BYTES, SIGNATURE, endpoint_secret, signature
+
+__all__ = [
+    "GIVEN_UP",
+    "RETRIES",
+    "SECRET_BYTES",
+    "SIGNATURE",
+    "Outcome",
+    "after_failure",
+    "endpoint_kinds",
+    "endpoint_secret",
+    "hold",
+    "is_over",
+    "judged",
+    "message_body",
+    "message_id",
+    "signature",
+]
