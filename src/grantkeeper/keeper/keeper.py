@@ -47,6 +47,7 @@ from .revoking import Revoking, Siblings
 from .service.answers import KeptAnswers
 from .service.health import Health
 from .service.keys import ApiKeys
+from .service.posting import PUBLIC_ONLY, Outlet
 from .service.webhooks import WebhookDesk
 from .service.working import Working
 from .tokens.refreshes import Refreshes
@@ -82,6 +83,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         export_refresh_tokens: `allowed` lets `hand_out` give refresh tokens away; by default nothing does.
         pages_url: where people reach the service, for the addresses of links.
         return_to: the origins to which a link may lead its person back.
+        outlet: how events are posted to webhooks; by default to public addresses only.
 
     Raises:
         InvalidInput: two clients share a name.
@@ -104,6 +106,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         export_refresh_tokens: Export = "refused",
         pages_url: str = "",
         return_to: Iterable[str] = (),
+        outlet: Outlet = PUBLIC_ONLY,
     ) -> None:
         self._clients, self._store = _by_name(clients), store
         self._authority, self._closing = Authority(transport, now), threading.Event()
@@ -125,6 +128,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
         self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
+        self.webhooks = WebhookDesk(parts, outlet)
         self._open_desks(parts)
         # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
         self._remembered = memory.fresh
@@ -138,8 +142,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
-        self.webhooks, self.audit = WebhookDesk(parts), Auditing(parts)
-        self.answers = KeptAnswers(parts)
+        self.audit, self.answers = Auditing(parts), KeptAnswers(parts)
         self.work = Working(parts, refreshes=self._refreshes, health=self.health, discover=self._reach.discover)
 
     @classmethod
@@ -174,6 +177,11 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
                 export_refresh_tokens=settings.export_refresh_tokens,
                 pages_url=settings.service.url,
                 return_to=settings.service.return_to,
+                outlet=Outlet(
+                    private_hosts=frozenset(settings.service.webhook_private_hosts),
+                    proxy=settings.proxy,
+                    ca_file=settings.ca_file,
+                ),
             )
         except BaseException:
             store.close()
@@ -336,6 +344,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self.work.close()
         self._refreshes.close()
         self._authority.close()
+        self.webhooks.close()
         self._store.close()
 
     def _pause(self, duration: timedelta) -> None:

@@ -10,6 +10,7 @@ Any number of them may run over one database, in the same process or in others: 
 """
 
 from .budget import Budget
+from .delivering import Delivering
 from .worker import Round, Worker
 
-__all__ = ["Budget", "Round", "Worker"]
+__all__ = ["Budget", "Delivering", "Round", "Worker"]
