@@ -11,7 +11,7 @@ from house.source import Module, modules
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "forks", "model", "strictjson"}),
-    frozenset({"oauth", "providers", "accounts", "seal", "renewal"}),
+    frozenset({"oauth", "providers", "accounts", "seal", "renewal", "webhooks"}),
     frozenset({"store", "http", "settings", "journal", "installation"}),
     frozenset({"keeper"}),
     frozenset({"aio", "remote", "clients", "worker"}),

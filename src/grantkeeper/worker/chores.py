@@ -51,6 +51,7 @@ class Chores:
             Chore(name="deleted", do=work.tidy, every=SOMETIMES),
             Chore(name="mended", do=work.mend, every=RARELY),
             Chore(name="forgotten", do=work.forget, every=RARELY),
+            Chore(name="pruned", do=keeper.webhooks.prune, every=RARELY),
         )
 
     def do_all(self) -> dict[str, int]:

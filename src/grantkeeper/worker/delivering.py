@@ -41,6 +41,7 @@ class Delivering:
         self._busy: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._turn = 0
+        self._stirred = False
 
     def begin(self) -> int:
         """Begin to post what is due and there is room for; returns how many, at once. Raises DatabaseUnavailable."""
@@ -61,6 +62,12 @@ class Delivering:
             count += begun
             self._wait(None)
         return count
+
+    def rest(self, longest: timedelta) -> None:
+        """Return when there may be something to begin: a post has ended, or the time is up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stirred, longest.total_seconds())
+            self._stirred = False
 
     def finish(self, patience: timedelta = timedelta(seconds=25)) -> bool:
         """Wait for what is under way; False when some of it still is. What is not begun is left to others."""
@@ -105,4 +112,5 @@ class Delivering:
             self._busy[name] -= 1
             if not self._busy[name]:
                 del self._busy[name]
+            self._stirred = True
             self._changed.notify_all()

@@ -20,6 +20,7 @@ from grantkeeper.settings.service import ServiceSettings
 
 from .budget import PER_SECOND, SOON, THREADS, Budget
 from .chores import Chores
+from .delivering import Delivering
 from .tending import Checks, Done, Tending
 
 log = logging.getLogger("grantkeeper")
@@ -68,13 +69,12 @@ class Worker:
         refreshes_per_second: int = PER_SECOND,
         threads: int = THREADS,
         claim: timedelta = CLAIM,
-        deliver: Callable[[], int] = lambda: 0,
     ) -> None:
         self._work = keeper.work
         self._tending = Tending(keeper.work, checks=checks)
         self._budget = Budget(keeper.work.clients, per_second=refreshes_per_second, threads=threads)
         self._chores = Chores(keeper)
-        self._deliver = deliver
+        self._delivering = Delivering(keeper)
         self._claim = claim
         self._inline = threads == 1
         self._turn = 0
@@ -112,6 +112,7 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: not self._under_way, max(end - time.monotonic(), 0.0))
             ended = not self._under_way
+        ended = self._delivering.finish(timedelta(seconds=max(end - time.monotonic(), 0.0))) and ended
         return ended and not any(thread.is_alive() for thread in self._threads)
 
     def _tend_on(self) -> None:
@@ -136,12 +137,12 @@ class Worker:
 
     def _deliver_on(self) -> None:
         while not self._stopping.is_set():
-            if not self._delivered():
-                self._stopping.wait(_NEXT_DELIVERY.total_seconds())
+            if not self._delivered(self._delivering.begin):
+                self._delivering.rest(_NEXT_DELIVERY)
 
-    def _delivered(self) -> int:
+    def _delivered(self, deliver: Callable[[], int]) -> int:
         try:
-            return self._deliver()
+            return deliver()
         except GrantkeeperError as error:
             log.warning("events are delivered later: %s", error)
         except Exception:
@@ -190,9 +191,7 @@ class Worker:
             grants.update(self._all_done(batch))
             if more and not batch:
                 self._work.pause(SOON)  # only the budget stands in the way
-        delivered = 0
-        while count := self._delivered():
-            delivered += count
+        delivered = self._delivered(self._delivering.once)
         return Round(grants=dict(grants), delivered=delivered, chores=chores)
 
     def _all_done(self, batch: list[tuple[OAuthClient, DueGrant]]) -> list[Done]:

@@ -21,9 +21,6 @@ FLUSHED_EVERY: Final = timedelta(minutes=1)
 
 DELETED_AT_ONCE: Final = 1000
 
-DELIVERIES_KEPT: Final = timedelta(days=30)
-"""How long it can be looked up what became of a delivery: a month, as receivers find out late."""
-
 LATEST: Final = timedelta(days=3)
 """No grant is due, or put off, later than a day from now (`renewal.timing`): beyond this a clock was wrong."""
 
@@ -158,10 +155,8 @@ class Working:
         return flows + answers + self._store.operators.sweep(now=now)
 
     def forget(self) -> int:
-        """Delete what was kept long enough: how deliveries went, tallies; returns how much."""
-        before = self.now() - DELIVERIES_KEPT
-        gone = _all_of(lambda: self._store.webhooks.prune(before=before, limit=DELETED_AT_ONCE))
-        return gone + self._health.prune()
+        """Delete tallies that were kept long enough; returns how many."""
+        return self._health.prune()
 
     def mend(self) -> int:
         """Schedule anew what a clock that was ahead put off for years, and clients' states that nobody took back."""

@@ -109,7 +109,7 @@ class Events:
 def _settle(connection: Connection) -> int:
     """Number a batch of events, alone; whoever comes at the same time finds them numbered."""
     last = connection.execute(_LOCK_HEAD).scalar_one()
-    found: Sequence[Row[Any]] = connection.execute(_UNSETTLED).all()
+    found = connection.execute(_UNSETTLED).all()
     if not found:
         return 0
     numbered = [{"key": row.id, "new_position": last + count} for count, row in enumerate(found, 1)]

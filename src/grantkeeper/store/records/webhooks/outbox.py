@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 
 from ... import tables
 
@@ -15,7 +15,7 @@ _ENABLED: Final = select(_ENDPOINT.id, _ENDPOINT.kinds).where(_ENDPOINT.status =
 _INSERT: Final = insert(tables.delivery)
 
 
-def fan_out(connection: Connection, events: Sequence[Row[Any]]) -> None:
+def fan_out(connection: Connection, events: Iterable[Any]) -> None:
     """Make a delivery of each event (id, kind, at) for each enabled endpoint that wants its kind, due since then.
 
     An endpoint whose row somebody altered gets none: it must not stop everybody's events.
