@@ -22,6 +22,7 @@ from .model import (
     AccountChanges,
     Adoption,
     Confirm,
+    Erasure,
     Event,
     Examination,
     Expectation,
@@ -222,9 +223,9 @@ class AsyncKeeper:
         """See `Keeper.looks`."""
         return await self._run(self._database, self.keeper.looks, grant_id)
 
-    async def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
+    async def share(self, grant_id: str, accounts: Iterable[tuple[str, str]], *, by: str = "program") -> list[Account]:
         """See `Keeper.share`."""
-        return await self._run(self._database, self.keeper.share, grant_id, accounts)
+        return await self._run(self._database, self.keeper.share, grant_id, accounts, by=by)
 
     async def choice(
         self, flow: str | None, ref: str, *, owner: str | None = None
@@ -262,9 +263,11 @@ class AsyncKeeper:
         *,
         email: str | None = None,
         picker: Picker | None = None,
+        by: str = "program",
     ) -> Adoption:
         """See `Keeper.adopt`."""
-        return await self._run(self._calls, self.keeper.adopt, owner, client, refresh_token, email=email, picker=picker)
+        verb = self.keeper.adopt
+        return await self._run(self._calls, verb, owner, client, refresh_token, email=email, picker=picker, by=by)
 
     async def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
         """See `Keeper.taken_over`."""
@@ -274,13 +277,21 @@ class AsyncKeeper:
         """See `Keeper.examine`."""
         return await self._run(self._calls, self.keeper.examine, client, refresh_token)
 
-    async def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
+    async def hand_out(self, grant_id: str, *, form: str, who: str, by: str = "program") -> Secret:
         """See `Keeper.hand_out`."""
-        return await self._run(self._database, self.keeper.hand_out, grant_id, form=form, who=who)
+        return await self._run(self._database, self.keeper.hand_out, grant_id, form=form, who=who, by=by)
 
     async def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
         """See `Keeper.revoke`."""
         return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings, by=by)
+
+    async def erase(self, owner: str, *, by: str = "program") -> Erasure:
+        """See `Keeper.erase`."""
+        return await self._run(self._calls, self.keeper.erase, owner, by=by)
+
+    async def ready(self) -> None:
+        """See `Keeper.ready`."""
+        await self._run(self._database, self.keeper.ready)
 
     async def run(self, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb of the keeper that needs its database only, on a thread for such."""

@@ -17,14 +17,14 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
-from .service import links, operators, worker
+from .service import audit, links, operators, worker
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
     "Links": ("link", "links", "confirm"),
     "Files": ("import", "export"),
-    "Service": ("operator",),
+    "Service": ("operator", "audit", "erase"),
     "Run": ("demo", "serve", "worker", "maintain", "emulator"),
 }
 
@@ -97,6 +97,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "confirm": links.confirm,
     "import": import_file,
     "export": export,
+    "erase": audit.erase,
     "demo": demo,
     "serve": serving.serve,
     "worker": worker.worker,
@@ -104,6 +105,10 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "emulator": serving.emulator,
 }
 _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
+    "audit": (
+        "What was done, by whom; that nothing of it is missing.",
+        {"verify": audit.verify, "export": audit.export, "head": audit.head},
+    ),
     "links": (
         "Links that were sent, and what came of them.",
         {"list": links.list_links, "show": links.show, "revoke": links.revoke},

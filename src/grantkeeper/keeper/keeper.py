@@ -27,6 +27,7 @@ from .accounts.looking import Looking
 from .accounts.reach import Reach
 from .accounts.verbs import AccountVerbs
 from .audit.auditing import Auditing
+from .audit.erasing import EndOfOwner
 from .audit.verbs import AuditVerbs
 from .authority import Authority
 from .consent.consents import Consents
@@ -139,6 +140,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         memory = self._refreshes.memory
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._revoking = Revoking(parts, forget=memory.forget)
+        self._end_of_owner = EndOfOwner(parts, links=self.links, revoke=self.revoke)
         looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)

@@ -34,7 +34,17 @@ from .service.access import (
     Session,
     SignedIn,
 )
-from .service.audit import AuditEntry, AuditHead, AuditStore, Mac, SealedEntry, Signed
+from .service.audit import (
+    AuditEntry,
+    AuditHead,
+    AuditStore,
+    ChainLink,
+    Erasure,
+    ErasureStore,
+    Mac,
+    SealedEntry,
+    Signed,
+)
 from .service.beside import NOTHING, Beside
 from .service.health import ClientState, HealthStore, Tally
 from .service.links import (
@@ -71,6 +81,7 @@ __all__ = [
     "AuditHead",
     "AuditStore",
     "Beside",
+    "ChainLink",
     "Claimed",
     "ClientState",
     "Confirm",
@@ -80,6 +91,8 @@ __all__ = [
     "DueGrant",
     "Endpoint",
     "EndpointRow",
+    "Erasure",
+    "ErasureStore",
     "Event",
     "EventStore",
     "Examination",

@@ -12,7 +12,7 @@ from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
 from .rows import FlowRow, GrantRow, Imported, Installation, SealContext, Sealed
 from .secret import Secret
 from .service.access import KeyStore, OperatorStore
-from .service.audit import AuditStore
+from .service.audit import AuditStore, ErasureStore
 from .service.beside import NOTHING, Beside
 from .service.health import HealthStore
 from .service.links import LinkStore
@@ -106,7 +106,9 @@ class AccountStore(Protocol):
         Conflict.
         """
 
-    def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:
+    def share(
+        self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event, beside: Beside = NOTHING
+    ) -> None:
         """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`.
 
         Raises Conflict when the grant was revoked.
@@ -119,8 +121,8 @@ class AccountStore(Protocol):
 class EventStore(Protocol):
     """What happened, in the order in which it became visible; a part of the Store."""
 
-    def add(self, event: Event) -> None:
-        """Write one event that no change goes with."""
+    def add(self, event: Event, beside: Beside = NOTHING) -> None:
+        """Write one event that no change goes with, and the audit entries of what it tells of."""
 
     def last(self) -> int:
         """Return the position of the newest event that has one, 0 before there is any."""
@@ -181,6 +183,10 @@ class Store(Protocol):
     @property
     def audit(self) -> AuditStore:
         """What was done by whom."""
+
+    @property
+    def erasing(self) -> ErasureStore:
+        """The end of an owner's personal data."""
 
     @property
     def health(self) -> HealthStore:

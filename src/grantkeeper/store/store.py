@@ -38,6 +38,8 @@ from .engine.writing import Landed, Work, Writer, both, holding
 from .failures import RUN_INIT, UNANSWERED, error_code, is_silence, translated, translated_errors
 from .records.access import Access
 from .records.accounts import Accounts, sharing_text
+from .records.audit.erasing import Erasing
+from .records.audit.log import AuditLog
 from .records.beside import with_beside, write_beside
 from .records.events import Events, write
 from .records.flows import FlowRecords
@@ -45,7 +47,6 @@ from .records.imports import KEEPING_FIRST, as_given, gone_with
 from .records.leases import END_REFRESH, TOUCH_LEASE, begin_refresh
 from .records.overview import Overview
 from .records.service.answers import Answers
-from .records.service.audit import AuditLog
 from .records.service.health import HealthRecords
 from .records.service.keys import Keys
 from .records.service.links import Links
@@ -111,7 +112,7 @@ class SqlStore(FlowRecords):
         access = Access(read=self._read, written=self._written)
         self.accounts, self.events, self.overview = Accounts(access), Events(access), Overview(access)
         self.links, self.keys, self.operators = Links(access), Keys(access), Operators(access)
-        self.webhooks, self.audit = Webhooks(access), AuditLog(access)
+        self.webhooks, self.audit, self.erasing = Webhooks(access), AuditLog(access), Erasing(access)
         self.health, self.work, self.answers = HealthRecords(access), WorkRecords(access), Answers(access)
         self._inherited: list[object] = []
         in_child(self._forked)

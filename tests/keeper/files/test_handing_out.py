@@ -9,7 +9,7 @@ import pytest
 
 from grantkeeper import ConsentRequired, DatabaseUnavailable, Grant, InvalidInput, Keeper, Misconfigured, NotFound
 from grantkeeper.emulator import Emulator
-from grantkeeper.model import Event
+from grantkeeper.model import NOTHING, Beside, Event
 from grantkeeper.testing import Connect, EmulatorTransport, consent
 from keeper.people import IDA, Two
 
@@ -71,7 +71,7 @@ def test_nothing_leaves_when_it_cannot_be_written_down(two: Two) -> None:
     """V-44: the event comes first."""
 
     class Full:
-        def add(self, event: Event) -> None:
+        def add(self, event: Event, beside: Beside = NOTHING) -> None:
             raise DatabaseUnavailable("The disk is full.")
 
     with two:

@@ -9,7 +9,7 @@ import pytest
 
 from grantkeeper import ConsentRequired, DatabaseUnavailable, Grant, GrantStatus, Keeper, Reason, Secret
 from grantkeeper.emulator import Emulator
-from grantkeeper.model import Event
+from grantkeeper.model import NOTHING, Beside, Event
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent, emulated_keeper, oauth_client
 from keeper.files.old import ADWORDS, DFP, old_token
@@ -118,7 +118,7 @@ def test_the_token_that_mends_a_grant_is_written_with_its_event(two: Two) -> Non
     """V-20: killed in between, a grant would have a token of which nobody knows where it comes from."""
 
     class Away:
-        def add(self, event: Event) -> None:
+        def add(self, event: Event, beside: Beside = NOTHING) -> None:
             raise DatabaseUnavailable("Gone.")
 
     with two:

@@ -27,6 +27,7 @@ def resume(
     A keeper does not start on such a database: two copies that refresh the same grants end each other's.
     """
     from grantkeeper import installation
+    from grantkeeper.model import AuditEntry
     from grantkeeper.store import SqlStore
 
     settings = load_settings(ctx)
@@ -41,6 +42,14 @@ def resume(
         at_risk = _tell(settings.clients, store.counts())
         if not yes:
             _ask()
+        told = AuditEntry(
+            at=datetime.now(UTC),
+            actor="cli",
+            action="installation.resume",
+            target="installation",
+            data={"found": look.found},
+        )
+        store.audit.add(told, mac=settings.keys.sign)
         doubted = installation.resume(store, settings.state_folder, at_risk=at_risk, now=datetime.now(UTC))
     finally:
         store.close()

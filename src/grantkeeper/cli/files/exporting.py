@@ -93,7 +93,7 @@ def _write(
     """Make the file, have it written down, and only then let the token leave; no file is left where that fails."""
     descriptor = sys.stdout.fileno() if output == _STDOUT else _new_file(output)
     try:
-        token = keeper.hand_out(grant, form=form.value, who=_who())
+        token = keeper.hand_out(grant, form=form.value, who=_who(), by="cli")
         secrets = {"client_secret": client.client_secrets[-1], "refresh_token": token}
         _write_all(descriptor, form, {"client_id": client.client_id, **values}, secrets)
     except BaseException:

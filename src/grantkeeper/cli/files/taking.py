@@ -136,7 +136,9 @@ class Taking:
             self._wait()
         picker = Picker(page="skip", preselect=item.accounts) if item.accounts else None
         done = self._patiently(
-            lambda: self._keeper.adopt(item.owner, name, item.refresh_token, email=item.email or None, picker=picker)
+            lambda: self._keeper.adopt(
+                item.owner, name, item.refresh_token, email=item.email or None, picker=picker, by="cli"
+            )
         )
         if done.known or known is not None:
             return _of_grant(task, "already there", done.grant, (KEPT_SHARING,) if item.accounts else ())

@@ -15,7 +15,7 @@ from ...errors import (
     ProviderUnavailable,
     printable,
 )
-from ...model import Account, AccountChanges, Grant, GrantStatus, Look, Sharing
+from ...model import Account, AccountChanges, AuditEntry, Grant, GrantStatus, Look, Sharing
 from ...model.event import ACCOUNTS_SHARED
 from ..parts import Parts
 from .discovering import Discovering, event_of, noun, reached
@@ -35,6 +35,7 @@ class Reach:
     """The verbs accounts, account, discover, looks and share of a keeper. Thread-safe."""
 
     def __init__(self, parts: Parts, *, looking: Looking, get: Callable[[str], Grant]) -> None:
+        self._parts = parts
         self._store = parts.store
         self._now = parts.now
         self._discovering = Discovering(parts, looking=looking)
@@ -94,7 +95,7 @@ class Reach:
         if grant.usable and any(look.tried_at < since for look in looks):
             self._discovering.discover(grant, None)
 
-    def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
+    def share(self, grant_id: str, accounts: Iterable[tuple[str, str]], *, by: str) -> list[Account]:
         """Let exactly these accounts (kind, id) be shared from now on."""
         grant = self._living(grant_id)
         wanted = _wanted(accounts)
@@ -115,7 +116,17 @@ class Reach:
             "added": _keys(sorted(wanted - before)),
             "removed": _keys(sorted(before - wanted)),
         }
-        self._store.accounts.share(grant_id, wanted, event=event_of(ACCOUNTS_SHARED, grant, data, at=self._now()))
+        event = event_of(ACCOUNTS_SHARED, grant, data, at=self._now())
+        entry = AuditEntry(
+            at=event.at,
+            actor=by,
+            action="grant.share",
+            target=f"grant:{grant.id}",
+            owner=grant.owner,
+            data={"client": grant.client, "shared": len(wanted)},
+            personal={"person": grant.person},
+        )
+        self._store.accounts.share(grant_id, wanted, event=event, beside=self._parts.beside(entry))
         return [each for each in self._store.accounts.of(grant_id) if each.key in wanted]
 
     # --- looking ----------------------------------------------------------------------------------------------

@@ -59,12 +59,14 @@ class AccountVerbs:
         """Return when each kind of account was looked for last, and what stood in the way; raises NotFound."""
         return self._reach.looks(grant_id)
 
-    def share(self, grant_id: str, accounts: Iterable[tuple[str, str]]) -> list[Account]:
+    def share(self, grant_id: str, accounts: Iterable[tuple[str, str]], *, by: str = "program") -> list[Account]:
         """Let exactly these accounts, by kind and id, be shared from now on: its person's choice; returns them.
+
+        `by` goes into the audit log: `person` where a page of yours asked them.
 
         Raises InvalidInput when the grant does not reach one of them; NotFound.
         """
-        return self._reach.share(grant_id, accounts)
+        return self._reach.share(grant_id, accounts, by=by)
 
     def newest_event(self) -> int:
         """Return the position of the newest event: another one than before tells that something has happened."""

@@ -12,6 +12,7 @@ from ...model import (
     UNIDENTIFIED,
     AccessToken,
     Adoption,
+    AuditEntry,
     Event,
     Examination,
     Grant,
@@ -51,6 +52,7 @@ class _Offer:
     refresh_token: Secret
     subject: str
     sharing: Sharing
+    by: str = "program"
 
     @property
     def fingerprint(self) -> str:
@@ -73,6 +75,7 @@ class Adopting:
         saved: Callable[[Grant, Secret], object],
         refresh: Callable[[str], AccessToken],
     ) -> None:
+        self._parts = parts
         self._store = parts.store
         self._vault = parts.vault
         self._authority = parts.authority
@@ -110,12 +113,12 @@ class Adopting:
         )
 
     def adopt(
-        self, owner: str, client: str, refresh_token: Secret, *, email: str | None, picker: Picker | None
+        self, owner: str, client: str, refresh_token: Secret, *, email: str | None, picker: Picker | None, by: str
     ) -> Adoption:
         """Take a refresh token over, once."""
         if picker is not None and not isinstance(picker, Picker):
             raise InvalidInput("picker is a Picker, or None.")
-        offer = self._offer(owner, client, refresh_token, Sharing.of(picker))
+        offer = replace(self._offer(owner, client, refresh_token, Sharing.of(picker)), by=by)
         _check_email(offer.client, email)
         known = self._imported(offer)
         if known is not None and not self._may_use(known, offer):
@@ -290,10 +293,11 @@ class Adopting:
             key=mine.sealed.key if mine and mine.sealed else None,
         )
         row, imported = GrantRow(grant=grant, generation=generation, sealed=sealed), _imported(offer, grant)
+        beside = self._parts.beside(_entry(offer, grant))
         if mine is None:
-            self._store.insert_grant(row, sharing=offer.sharing, imported=imported)
+            self._store.insert_grant(row, sharing=offer.sharing, imported=imported, beside=beside)
         else:
-            self._store.take_over(row, expected_version=mine.grant.version, imported=imported)
+            self._store.take_over(row, expected_version=mine.grant.version, imported=imported, beside=beside)
         if access_token is not None and grant.usable:
             self._saved(grant, access_token)
         return grant
@@ -339,6 +343,19 @@ def _imported(offer: _Offer, grant: Grant) -> Imported:
         data={"token": offer.fingerprint, "identified": grant.identified, "missing": sorted(grant.missing)},
     )
     return Imported(token=offer.fingerprint, alone=offer.client.provider.rotation != "none", event=event)
+
+
+def _entry(offer: _Offer, grant: Grant) -> AuditEntry:
+    """Return the entry of the audit log that is written when a grant is taken over."""
+    return AuditEntry(
+        at=grant.updated_at,
+        actor=offer.by,
+        action="grant.import",
+        target=f"grant:{grant.id}",
+        owner=grant.owner,
+        data={"client": grant.client, "identified": grant.identified},
+        personal={"person": grant.person},
+    )
 
 
 def _is_better(offered: Grant, row: GrantRow) -> bool:

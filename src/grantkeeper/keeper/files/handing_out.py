@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from ...errors import InvalidInput, Misconfigured, NotFound
-from ...model import Event, GrantStatus, OAuthClient, Reason, Secret, Store
+from ...model import AuditEntry, Beside, Event, Grant, GrantStatus, OAuthClient, Reason, Secret, Store
 from ...model.event import GRANT_EXPORTED
 from ..parts import Parts
 from ..refresh.refusals import unknown_grant, unusable
@@ -23,13 +23,14 @@ class HandingOut:
     """The verb hand_out of a keeper."""
 
     def __init__(self, parts: Parts, *, export: Export) -> None:
+        self._parts = parts
         self._store: Store = parts.store
         self._vault: Vault = parts.vault
         self._clients: Mapping[str, OAuthClient] = parts.clients
         self._now: Callable[[], datetime] = parts.now
         self._export = export
 
-    def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
+    def hand_out(self, grant_id: str, *, form: str, who: str, by: str) -> Secret:
         """Write down that it leaves, then return the refresh token."""
         refuse_unless_allowed(self._export)
         texts: tuple[tuple[str, object], ...] = (("form", form), ("who", who))
@@ -53,17 +54,23 @@ class HandingOut:
         token = self._vault.open_tokens(row).refresh_token
         if token is None:
             raise unusable(grant, reason=Reason.NO_REFRESH_TOKEN)
-        self._store.events.add(
-            Event(
-                kind=GRANT_EXPORTED,
-                at=self._now(),
-                grant_id=grant.id,
-                owner=grant.owner,
-                client=grant.client,
-                data={"form": form, "who": who},
-            )
-        )
+        self._store.events.add(*self._told(grant, form, who, by))
         return token
+
+    def _told(self, grant: Grant, form: str, who: str, by: str) -> tuple[Event, Beside]:
+        """Return the event, and the entry of the audit log that is written with it."""
+        at, data = self._now(), {"form": form, "who": who}
+        event = Event(kind=GRANT_EXPORTED, at=at, grant_id=grant.id, owner=grant.owner, client=grant.client, data=data)
+        entry = AuditEntry(
+            at=at,
+            actor=by,
+            action="grant.export",
+            target=f"grant:{grant.id}",
+            owner=grant.owner,
+            data={"client": grant.client, **data},
+            personal={"person": grant.person},
+        )
+        return event, self._parts.beside(entry)
 
 
 def refuse_unless_allowed(export: Export) -> None:

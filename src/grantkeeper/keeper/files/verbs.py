@@ -21,6 +21,7 @@ class FileVerbs:
         *,
         email: str | None = None,
         picker: Picker | None = None,
+        by: str = "program",
     ) -> Adoption:
         """Take over a refresh token that you already have; it is proved by one refresh.
 
@@ -38,6 +39,7 @@ class FileVerbs:
                 replaces refresh tokens nobody knows that before the token is kept, and an e-mail address is refused.
             picker: which accounts are shared, see `begin`. That of the consent by which its person becomes known takes
                 its place.
+            by: who does it, for the audit log.
 
         Returns:
             The grant: active, or `consent_required` when required scopes are missing; and whether it was known.
@@ -47,7 +49,7 @@ class FileVerbs:
             Misconfigured: the provider does not accept the OAuth client, or not with this token.
             ProviderUnavailable: it could not be proved now. NotFound: no such client. InvalidInput.
         """
-        return self._adopting.adopt(owner, client, refresh_token, email=email, picker=picker)
+        return self._adopting.adopt(owner, client, refresh_token, email=email, picker=picker, by=by)
 
     def taken_over(self, owner: str, client: str, refresh_token: Secret) -> Grant | None:
         """Return the live grant that `adopt` made of this refresh token; sends nothing.
@@ -65,7 +67,7 @@ class FileVerbs:
         """
         return self._adopting.examine(client, refresh_token)
 
-    def hand_out(self, grant_id: str, *, form: str, who: str) -> Secret:
+    def hand_out(self, grant_id: str, *, form: str, who: str, by: str = "program") -> Secret:
         """Return the refresh token of an active grant, for a file of a tool that insists on it.
 
         An event `grant.exported` with `form` and `who` is written before. From then on whoever has the file has the
@@ -76,4 +78,4 @@ class FileVerbs:
             ConsentRequired: the grant is not active. NotFound. SealBroken.
             InvalidInput: the provider may replace refresh tokens: two that use one end it.
         """
-        return self._handing_out.hand_out(grant_id, form=form, who=who)
+        return self._handing_out.hand_out(grant_id, form=form, who=who, by=by)

@@ -54,6 +54,37 @@ class SealedEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLink:
+    """An entry exactly as its columns hold it, nothing read into it: what was altered shows in what was signed.
+
+    `columns` are what the signature is over, in its order; a value of a wrong type stays what it is.
+    """
+
+    number: int
+    columns: tuple[Any, ...]
+    personal: Any
+    salt: Any
+    personal_digest: Any
+    key_id: Any
+    mac: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was erased about an owner. `pending` are grants that the provider has not heard of yet: erase again."""
+
+    owner: str
+    revoked: int = 0
+    pending: tuple[str, ...] = ()
+    grants: int = 0
+    accounts: int = 0
+    looks: int = 0
+    links: int = 0
+    flows: int = 0
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditHead:
     """The end of the chain: how many entries there are, and the MAC of the last ("" for none)."""
 
@@ -80,5 +111,15 @@ class AuditStore(Protocol):
     ) -> list[SealedEntry]:
         """Return entries that match all that is given, by number."""
 
-    def erase(self, owner: str) -> int:
-        """Erase what is personal in the entries about this owner; returns in how many."""
+    def chain(self, *, after: int, limit: int) -> list[ChainLink]:
+        """Return entries as they are stored, by number."""
+
+    def add(self, entry: AuditEntry, *, mac: Mac) -> None:
+        """Write an entry that no change goes with."""
+
+
+class ErasureStore(Protocol):
+    """Takes what is personal out of every table; a part of the Store."""
+
+    def erase(self, owner: str, *, entry: AuditEntry, mac: Mac) -> Erasure:
+        """Erase what is personal about an owner's ended grants, links and entries, in one transaction."""

@@ -9,11 +9,12 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from ...errors import Conflict, SealBroken, printable
-from ...model import Account, Event, Look, Sharing, Way
+from ...model import NOTHING, Account, Beside, Event, Look, Sharing, Way
 from .. import tables
 from ..rows import checked, instant, moment, or_none, searchable
 from . import events
 from .access import Access
+from .beside import write_beside
 
 _ACCOUNT: Final = tables.account.columns
 _LOOK: Final = tables.look.columns
@@ -104,7 +105,9 @@ class Accounts:
 
         self._access.written(save, landed)
 
-    def share(self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event) -> None:
+    def share(
+        self, grant_id: str, shared: frozenset[tuple[str, str]], *, event: Event, beside: Beside = NOTHING
+    ) -> None:
         """Mark exactly these accounts (kind, id) as shared, in one transaction with the event; the mode is `chosen`.
 
         A look that is under way merges anew: it finds its kind's look counted on, or what the grant shares changed.
@@ -121,6 +124,7 @@ class Accounts:
                 connection.execute(_SET_SHARED, marked)
             connection.execute(_SET_SHARING, {"key": grant_id, "sharing": sharing_text(Sharing(mode="chosen"))})
             events.write(connection, event)
+            write_beside(connection, beside)
             return 1
 
         # A choice that was kept must not be made again over a later one.

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from ...errors import InvalidInput
 from ...model import Beside
+from .audit.log import append
 from .events import write
-from .service.audit import append
 from .service.link_rows import replace_link
 
 

@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
 from ...errors import SealBroken, printable
-from ...model import Event
+from ...model import NOTHING, Beside, Event
 from .. import tables
 from ..rows import checked, instant, moment, searchable
 from .access import Access
+from .audit.log import append
 from .webhooks.outbox import fan_out
 
 BATCH: Final = 1000
@@ -58,11 +59,18 @@ class Events:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    def add(self, event: Event) -> None:
-        """Write one event that no change goes with."""
+    def add(self, event: Event, beside: Beside = NOTHING) -> None:
+        """Write one event that no change goes with, and the audit entries of what it tells of."""
         values = _values(event)
+
+        def work(connection: Connection) -> int:
+            written = connection.execute(_INSERT, values).rowcount
+            if beside.audit and beside.mac is not None:
+                append(connection, beside.audit, beside.mac)
+            return written
+
         # Twice is better than never: a COMMIT whose answer was lost is made again.
-        self._access.written(lambda connection: connection.execute(_INSERT, values).rowcount, None)
+        self._access.written(work, None)
 
     def last(self) -> int:
         """Return the position of the newest event that has one, 0 before there is any."""

@@ -169,7 +169,7 @@ class Picking:
         if await run_in_threadpool(reached_ticks, reached.accounts, ticked) < visit.picker.at_least:
             return await self._page(request, visit, reached, ticks, search=form.searched(), notice="lacking")
         try:
-            await self.face.keeper.share(visit.grant.id, ticked)
+            await self.face.keeper.share(visit.grant.id, ticked, by="person")
         except InvalidInput as error:
             log.info("a choice was overtaken: %s", printable(str(error)))
             return await self._changed(request, form)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from ....errors import SealBroken, printable
-from ....model import AuditEntry, AuditHead, Mac, SealedEntry
+from ....model import AuditEntry, AuditHead, ChainLink, Mac, SealedEntry
 from ... import tables
 from ...rows import checked, instant, moment, searchable
 from ..access import Access
@@ -24,26 +24,29 @@ _READ_HEAD: Final = select(_HEAD.number, _HEAD.mac).where(_OF_AUDIT)
 _LOCK_HEAD: Final = _READ_HEAD.with_for_update()
 _MOVE_HEAD: Final = update(tables.head).where(_OF_AUDIT)
 _INSERT: Final = insert(tables.audit)
-_ERASE: Final = update(tables.audit).where(_AUDIT.owner == bindparam("whose"), _AUDIT.personal.is_not(None))
+_SIGNED: Final = ("number", "at", "actor", "action", "target", "owner", "data", "personal_digest")
+_CHAIN: Final = select(tables.audit).where(_AUDIT.number > bindparam("after")).order_by(_AUDIT.number)
 _MALFORMED: Final = (TypeError, ValueError, OverflowError)
 
 
 def append(connection: Connection, entries: Sequence[AuditEntry], mac: Mac) -> None:
     """Append entries in the transaction of what they tell of; who appends is alone until it ends (V-66, V-67)."""
-    number, last = connection.execute(_LOCK_HEAD).one()
+    head = connection.execute(_LOCK_HEAD).first()
+    if head is None:
+        raise _no_head()
+    number, last = head
     for entry in entries:
         number += 1
         values = _values(entry, number)
-        values["key_id"], values["mac"] = mac(signed_text(values, last))
+        values["key_id"], values["mac"] = mac(signed_text(last, tuple(values[name] for name in _SIGNED)))
         last = values["mac"]
         connection.execute(_INSERT, values)
     connection.execute(_MOVE_HEAD, {"number": number, "mac": last})
 
 
-def signed_text(values: dict[str, Any], last: str) -> bytes:
-    """Return what an entry's signature is over: its columns, and the signature of the entry before."""
-    names = ("number", "at", "actor", "action", "target", "owner", "data", "personal_digest")
-    return msgspec.json.encode([last, *(values[name] for name in names)])
+def signed_text(last: str, columns: tuple[Any, ...]) -> bytes:
+    """Return what an entry's signature is over: the signature of the entry before, and its columns."""
+    return msgspec.json.encode([last, *columns])
 
 
 def digest(personal: str, salt: str) -> str:
@@ -80,7 +83,7 @@ class AuditLog:
         """Return the end of the chain."""
         found = self._access.read(_READ_HEAD, {})
         if not found:
-            raise SealBroken("The head of the audit log is gone.", advice="Restore the database from a backup.")
+            raise _no_head()
         return AuditHead(number=found[0].number, mac=found[0].mac)
 
     def read(
@@ -106,10 +109,34 @@ class AuditLog:
         order = _AUDIT.number.desc() if newest_first else _AUDIT.number
         return [_entry(columns) for columns in self._access.read(statement.order_by(order).limit(limit), given)]
 
-    def erase(self, owner: str) -> int:
-        """Erase what is personal in the entries about this owner; returns in how many."""
-        values = {"whose": searchable(owner), "personal": None, "salt": None}
-        return self._access.written(lambda connection: connection.execute(_ERASE, values).rowcount, None)
+    def chain(self, *, after: int, limit: int) -> list[ChainLink]:
+        """Return entries as they are stored, by number."""
+        return [_link(columns) for columns in self._access.read(_CHAIN.limit(limit), {"after": after})]
+
+    def add(self, entry: AuditEntry, *, mac: Mac) -> None:
+        """Write an entry that no change goes with."""
+
+        def work(connection: Connection) -> int:
+            append(connection, (entry,), mac)
+            return 1
+
+        self._access.written(work, None)  # twice is better than never
+
+
+def _link(columns: Row[Any]) -> ChainLink:
+    return ChainLink(
+        number=columns.number,
+        columns=tuple(getattr(columns, name) for name in _SIGNED),
+        personal=columns.personal,
+        salt=columns.salt,
+        personal_digest=columns.personal_digest,
+        key_id=columns.key_id,
+        mac=columns.mac,
+    )
+
+
+def _no_head() -> SealBroken:
+    return SealBroken("The head of the audit log is gone.", advice="Restore the database from a backup.")
 
 
 def _entry(columns: Row[Any]) -> SealedEntry:

@@ -1,0 +1,1 @@
+"""The audit log, and the end of a customer's data."""

@@ -1,0 +1,143 @@
+"""The end of an owner's personal data: nothing in the database names their person any more (O-54r)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from audit.conftest import Open
+from grantkeeper.emulator import Emulator
+from grantkeeper.errors import AccountMismatch, InvalidInput
+from grantkeeper.keeper import Keeper
+from grantkeeper.model import Erasure, GrantStatus, Secret
+from grantkeeper.store import SqlStore, tables
+from grantkeeper.testing import consent
+from links.walking import use
+
+IDA = "ida@nordwind-outdoor.example"
+TOM = "tom.becker@nordwind-outdoor.example"
+
+
+def everything(keeper: Keeper) -> dict[str, str]:
+    """Return all that is in each table, as one text."""
+    assert isinstance(keeper._store, SqlStore)
+    found: dict[str, str] = {}
+    with keeper._store._engine.connect() as connection:
+        for table in tables.metadata.sorted_tables:
+            rows = connection.execute(select(table)).all()
+            found[table.name] = "\n".join(repr(tuple(map(_shown, row))) for row in rows)
+    return found
+
+
+def _shown(value: Any) -> Any:
+    return bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else value
+
+
+def holding(keeper: Keeper, *words: str) -> list[str]:
+    """Return the tables in which one of these words is."""
+    return [name for name, text in everything(keeper).items() if any(word.lower() in text.lower() for word in words)]
+
+
+def lived(keeper: Keeper, emulator: Emulator) -> str:
+    """Let an owner live through all that writes something personal down; returns their person's subject."""
+    grant = consent(keeper, emulator, "acme", IDA)
+    keeper.accounts(grant.id)
+    keeper.hand_out(grant.id, form="yaml", who="me")
+    with pytest.raises(AccountMismatch):
+        consent(keeper, emulator, "acme", TOM)
+    keeper.begin("acme", "google-ads", login_hint=IDA)
+    keeper.link("acme", "google-ads", expect=IDA, message=f"Dear {IDA}", by="cli")
+    keeper.revoke(grant.id)
+    again = use(keeper, emulator, keeper.link("acme", "google-ads", expect=IDA, by="cli"), IDA)
+    keeper.token(again.id)
+    return grant.subject
+
+
+def test_nothing_names_the_person_afterwards(stored: Keeper, emulator: Emulator) -> None:
+    """O-54r: every table is searched for e-mail addresses and subjects; another owner's stay."""
+    subject = lived(stored, emulator)
+    assert {"grantkeeper_grant", "grantkeeper_link", "grantkeeper_audit"} <= set(holding(stored, IDA, subject, TOM))
+    other = consent(stored, emulator, "other", "lucia@casa-verde.example")
+
+    done = stored.erase("acme", by="cli")
+
+    assert holding(stored, IDA, subject, TOM) == []
+    assert done.pending == ()
+    assert (done.revoked, done.grants, done.links) == (1, 2, 2)
+    assert done.accounts == 0  # the end of a grant deleted them
+    assert done.entries >= 4
+    assert done.flows >= 2
+    assert {each.status for each in stored.grants("acme")} == {GrantStatus.REVOKED}
+    assert stored.get(other.id) == other
+    stored.token(other.id)
+
+
+def test_the_log_still_holds_together_and_says_what_was_done(stored: Keeper, emulator: Emulator) -> None:
+    """V-66: erased entries verify; the erasure is an entry without a person."""
+    lived(stored, emulator)
+    stored.erase("acme", by="operator:1")
+    report = stored.audit.verify()
+    assert report.ok, str(report)
+    (entry,) = stored.audit.read(newest_first=True, limit=1)
+    assert (entry.action, entry.actor, entry.target) == ("owner.erase", "operator:1", "owner:acme")
+    assert (dict(entry.data), dict(entry.personal)) == ({"revoked": 1, "pending": 0}, {})
+    erased = [each for each in stored.audit.read(owner="acme") if each.erased]
+    assert erased
+    assert all(not each.personal for each in erased)
+
+
+def test_what_is_taken_out_without_an_erasure_is_found(stored: Keeper, emulator: Emulator) -> None:
+    """V-66: whoever empties a personal part by hand leaves no entry that says so."""
+    grant = consent(stored, emulator, "acme", IDA)
+    stored.revoke(grant.id)
+    assert isinstance(stored._store, SqlStore)
+    with stored._store._engine.begin() as connection:
+        connection.execute(update(tables.audit).values(personal=None, salt=None))
+    assert stored.audit.verify().problem == "erased"
+
+
+def test_it_ends_grants_at_the_provider(stored: Keeper, emulator: Emulator) -> None:
+    """As `revoke` does: the provider has heard of it, and the token opens nothing."""
+    grant = consent(stored, emulator, "acme", IDA)
+    token = stored.token(grant.id).value
+    stored.erase("acme")
+    assert emulator.introspect(token.reveal()) is None
+
+
+def test_what_the_provider_has_not_heard_of_is_told_again(stored: Keeper, emulator: Emulator) -> None:
+    """It keeps what is needed to tell it, and says so; the next erasure ends it."""
+    grant = consent(stored, emulator, "acme", IDA)
+    emulator.fail(503, times=1, path="/revoke")
+    done = stored.erase("acme")
+    assert done.pending == (grant.id,)
+    assert holding(stored, IDA) == ["grantkeeper_grant"]
+    again = stored.erase("acme")
+    assert (again.pending, again.grants) == ((), 1)
+    assert holding(stored, IDA, grant.subject) == []
+    assert stored.audit.verify().ok
+
+
+def test_it_can_be_done_twice_and_for_nobody(stored: Keeper, emulator: Emulator) -> None:
+    """There is less to erase then; the owner may come back as somebody new."""
+    lived(stored, emulator)
+    stored.erase("acme")
+    assert stored.erase("acme") == Erasure(owner="acme")
+    assert stored.erase("nobody") == Erasure(owner="nobody")
+    with pytest.raises(InvalidInput):
+        stored.erase("")
+    stored.token(consent(stored, emulator, "acme", IDA).id)
+    assert stored.audit.verify().ok
+
+
+def test_a_token_that_was_taken_over_is_forgotten(stored: Keeper, opened: Open, emulator: Emulator) -> None:
+    """By its fingerprint a grant could be found again by whoever has the token."""
+    first = consent(stored, emulator, "acme", IDA)
+    refresh = stored.hand_out(first.id, form="yaml", who="me")
+    stored.adopt("other", "google-ads", Secret(refresh.reveal()))
+    stored.erase("other")
+    assert isinstance(stored._store, SqlStore)
+    with stored._store._engine.connect() as connection:
+        found = connection.execute(select(tables.grant.c.imported).where(tables.grant.c.owner == "other")).all()
+    assert [row.imported for row in found] == [None]
