@@ -15,6 +15,7 @@ from grantkeeper.aio import AsyncKeeper
 from grantkeeper.keeper import Keeper
 from grantkeeper.settings import ServiceSettings
 from grantkeeper.web.service.app import Service, parts_of
+from grantkeeper.web.service.load import Running
 
 pytest_plugins = ["grantkeeper.testing"]
 
@@ -65,7 +66,10 @@ def ask(keeper: Keeper) -> Iterator[Ask]:
     ) -> Asked:
         given = replace(ServiceSettings(url=SITE), **settings)
         awaited = AsyncKeeper(keeper)
-        service = Service(awaited, given, parts_of(awaited, given) if parts is None else parts)
+        running = Running()
+        service = Service(
+            awaited, given, parts_of(awaited, given, running) if parts is None else parts, running=running
+        )
         made.append(Asked(service, peer=peer, site=site))
         return made[-1]
 

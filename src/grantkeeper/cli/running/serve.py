@@ -25,6 +25,7 @@ def run(settings: Settings, listener: socket.socket, *, worker: bool, drain: flo
 
     with Keeper.from_settings(settings) as keeper:
         keeper.ready()
+        keeper.keep_up()
         _note_other_redirects(settings)
         awaited = AsyncKeeper(keeper)
         at_work = Worker.configured(keeper, settings.service) if worker else None

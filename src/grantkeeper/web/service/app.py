@@ -8,12 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from grantkeeper.errors import InvalidInput
+from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused
+from grantkeeper.model import Scope as Permission
+from grantkeeper.web.api.app import api_app
+from grantkeeper.web.dashboard import dashboard_app
 from grantkeeper.web.service.addresses import Names, Proxies
 from grantkeeper.web.service.answers import refuse
 from grantkeeper.web.service.edge import Edge
 from grantkeeper.web.service.load import Load, Running
-from grantkeeper.web.service.metrics import Metrics
+from grantkeeper.web.service.metrics import Looked, Metrics
 from grantkeeper.web.service.probes import PATHS, Probes
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ log = logging.getLogger("grantkeeper.web")
 WORKER_PATIENCE: Final = timedelta(seconds=20)
 """How long the worker may take to finish what it is at; a supervisor's own patience is seldom more than 30."""
 NO_URL: Final = 'Add url = "https://…" to [service], or set GRANTKEEPER_SERVICE_URL.'
+API: Final = ("v1", "openapi.json", "docs")
+"""What begins the API's paths: programs may use any name of ours, for no browser sends their keys by itself."""
+_BEARER: Final = b"Bearer "
 PAGES: Final = ""
 """The key of the application that has every path that no other has."""
 
@@ -54,9 +60,12 @@ class Service:
         settings: ServiceSettings,
         parts: Mapping[str, ASGIApp],
         *,
+        running: Running | None = None,
         worker: Background | None = None,
     ) -> None:
-        self.running, self.metrics = Running(), Metrics()
+        self.running, self.metrics = running or Running(), Metrics()
+        self.metrics.add(Looked(keeper.keeper))
+        self._keeper = keeper
         self._prefix = urlsplit(settings.url).path
         self._names = Names(settings.url)
         self._parts, self._worker = parts, worker
@@ -81,12 +90,12 @@ class Service:
             else:
                 await _misdirected(send)
             return
-        if self._prefix and not self._below(scope):
+        if self._prefix and not self._within(scope):
             await _nowhere(send)
             return
         await self._load(scope, receive, send)
 
-    def _below(self, scope: Scope) -> bool:
+    def _within(self, scope: Scope) -> bool:
         """Take the service's own prefix off the path; the proxy in front passes paths as they are."""
         path: str = scope["path"]
         if path != self._prefix and not path.startswith(f"{self._prefix}/"):
@@ -102,7 +111,7 @@ class Service:
         if part is None:
             part = self._parts.get(PAGES)
         # A program's request carries a key that no other site has; a browser's carries cookies by itself.
-        if first != "v1" and not self._names.own(scope["headers"]):
+        if first not in API and not self._names.own(scope["headers"]):
             await _misdirected(send)
         elif part is None:
             await _nowhere(send)
@@ -117,6 +126,10 @@ class Service:
         await receive()
         if self._worker is not None:
             await asyncio.to_thread(self._worker.stop, WORKER_PATIENCE)
+        try:
+            await self._keeper.run(self._keeper.keeper.keys.flush)
+        except GrantkeeperError as error:
+            log.warning("how often keys were used is lost for the last moments: %s", error)
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -128,19 +141,42 @@ def service_app(keeper: AsyncKeeper, settings: ServiceSettings, *, worker: Backg
     """
     if not settings.url:
         raise InvalidInput("The service has to know where people reach it.", advice=NO_URL)
-    return Service(keeper, settings, parts_of(keeper, settings), worker=worker)
+    running = Running()
+    return Service(keeper, settings, parts_of(keeper, settings, running), running=running, worker=worker)
 
 
-def parts_of(keeper: AsyncKeeper, settings: ServiceSettings) -> dict[str, ASGIApp]:
+def parts_of(keeper: AsyncKeeper, settings: ServiceSettings, running: Running) -> dict[str, ASGIApp]:
     """Return the applications by the first part of the paths that they answer."""
-    return {}
+    api = api_app(keeper, settings, stopping=lambda: running.stopping)
+    dashboard = _below("/dashboard", dashboard_app(keeper, settings))
+    return {**dict.fromkeys(API, api), "dashboard": dashboard}
+
+
+def _below(prefix: str, app: ASGIApp) -> ASGIApp:
+    """Return the application as one that is mounted there."""
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["root_path"] = f"{scope.get('root_path', '')}{prefix}"
+        await app(scope, receive, send)
+
+    return mounted
 
 
 def _reader(keeper: AsyncKeeper, settings: ServiceSettings) -> Callable[[Scope], Awaitable[bool]]:
     """Return what tells whether somebody may read the metrics: everybody if so configured, else an admin's key."""
 
     async def may_read(scope: Scope) -> bool:
-        return settings.open_metrics
+        if settings.open_metrics:
+            return True
+        sent = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(sent) != 1 or not sent[0].startswith(_BEARER):
+            return False
+        try:
+            key = await keeper.run(keeper.keeper.keys.check, sent[0][len(_BEARER) :].decode("latin-1"))
+        except KeyRefused:
+            return False
+        scope["state"]["key_id"] = key.id
+        return key.allows(Permission.ADMIN) and not key.restricted
 
     return may_read
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from grantkeeper.errors import GrantkeeperError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from prometheus_client.metrics_core import Metric
-    from prometheus_client.registry import Collector
 
+    from grantkeeper.keeper import Keeper
+
+log = logging.getLogger("grantkeeper.web")
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds: a token from memory takes less than the first, one that waits for the provider about the last."""
@@ -74,18 +82,41 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class LookedUp:
-    """A collector of values that a function looks up, family by family."""
+class Looked(Collector):
+    """What is looked up when somebody asks: how OAuth clients do, what waits. Nothing while the database is away."""
 
-    def __init__(self, families: object) -> None:
-        self._families = families
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
         """Look now."""
-        assert callable(self._families)  # noqa: S101 - the type of prometheus_client's registry
-        found: Iterable[Metric] = self._families()
-        return found
+        try:
+            yield from (*self._clients(), *self._waiting())
+        except GrantkeeperError as error:
+            log.warning("some metrics cannot be looked up: %s", error)
 
-    def describe(self) -> Iterable[Metric]:
+    def describe(self) -> Iterator[Metric]:
         """Say nothing in advance: a registry that asks would look into the database."""
-        return ()
+        yield from ()
+
+    def _clients(self) -> Iterator[Metric]:
+        health = self._keeper.health
+        failing = GaugeMetricFamily("grantkeeper_client_failing", "1 while an OAuth client fails.", labels=["client"])
+        states = {state.client: state.failing_since is not None for state in health.states()}
+        for client in self._keeper.clients:
+            failing.add_metric([client.name], float(states.get(client.name, False)))
+        yield failing
+        hour = GaugeMetricFamily(
+            "grantkeeper_refreshes_hour", "Refreshes of this hour, of all processes.", labels=["client", "outcome"]
+        )
+        for tally in health.tallies(since=datetime.now(UTC)):
+            for outcome in ("refreshed", "refused", "trouble", "ours"):
+                hour.add_metric([tally.client, outcome], float(getattr(tally, outcome)))
+        yield hour
+
+    def _waiting(self) -> Iterator[Metric]:
+        due, _ = self._keeper.work.waiting()
+        yield GaugeMetricFamily("grantkeeper_grants_due", "Grants that are due to be looked at.", value=float(due))
+        endpoints = self._keeper.webhooks.all()
+        failing = sum(each.failing_since is not None for each in endpoints)
+        yield GaugeMetricFamily("grantkeeper_endpoints_failing", "Webhook endpoints that fail.", value=float(failing))
