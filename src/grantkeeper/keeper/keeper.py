@@ -123,16 +123,13 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
             mac=sealer.sign,
             signed=sealer.signed,
         )
-        self.health = Health(parts)
+        self.health, self.webhooks = Health(parts), WebhookDesk(parts, outlet)
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease, health=self.health)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
         self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
-        self.webhooks = WebhookDesk(parts, outlet)
         self._open_desks(parts)
-        # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
-        self._remembered = memory.fresh
 
     def _open_desks(self, parts: Parts) -> None:
         """Make what is asked of accounts and of the service, beside the verbs about tokens."""
@@ -146,6 +143,8 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.audit, self.answers = Auditing(parts), KeptAnswers(parts)
         self.work = Working(parts, refreshes=self._refreshes, health=self.health, discover=self._reach.discover)
+        # The hot path is one call less deep this way: a token that is in memory costs a dictionary look-up.
+        self._remembered = memory.fresh
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

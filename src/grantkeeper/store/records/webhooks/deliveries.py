@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, or_, select, update
 
 from ....errors import SealBroken
 from ....model import NOTHING, Beside, Delivery, Due, EndpointRow
@@ -28,6 +28,7 @@ _ENDPOINT: Final = tables.endpoint.columns
 _DELIVERY: Final = tables.delivery.columns
 _WAITING: Final = _DELIVERY.status == "waiting"
 _READY: Final = select(tables.endpoint).where(_ENDPOINT.status == "enabled").order_by(_ENDPOINT.id)
+_FREE: Final = update(tables.endpoint).where(_ENDPOINT.id == bindparam("key")).values(held_until=None)
 _ENDED: Final = {"due_at": None, "status": "dead"}
 
 
@@ -128,6 +129,7 @@ class Webhooks(Endpoints):
         def replay(connection: Connection) -> int:
             count = connection.execute(statement.values(again)).rowcount
             if count:
+                connection.execute(_FREE, {"key": endpoint_id})  # whoever asks for it wants it tried now
                 write_beside(connection, beside)
             return count
 
