@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, keys, links, operators
+from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, keys, links, operators, webhooks
 from grantkeeper.web.dashboard.signing import Signing
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ ROOMS: Final = (
     Room(path="/clients", handlers={"GET": ("viewer", clients.listing)}),
     Room(path="/keys", handlers={"GET": ("admin", keys.listing), "POST": ("admin", keys.create)}),
     Room(path="/keys/{key}/revoke", handlers={"POST": ("admin", keys.revoke)}),
+    Room(path="/webhooks", handlers={"GET": ("admin", webhooks.listing), "POST": ("admin", webhooks.add)}),
+    Room(path="/webhooks/{endpoint}", handlers={"GET": ("admin", webhooks.show), "POST": ("admin", webhooks.change)}),
+    Room(path="/webhooks/{endpoint}/rotate", handlers={"POST": ("admin", webhooks.rotate)}),
+    Room(path="/webhooks/{endpoint}/switch", handlers={"POST": ("admin", webhooks.switch)}),
+    Room(path="/webhooks/{endpoint}/test", handlers={"POST": ("admin", webhooks.test)}),
+    Room(path="/webhooks/{endpoint}/replay", handlers={"POST": ("admin", webhooks.replay)}),
+    Room(path="/webhooks/{endpoint}/remove", handlers={"POST": ("admin", webhooks.remove)}),
     Room(path="/sign-out-everywhere", handlers={"POST": ("viewer", operators.sign_out_myself)}),
     Room(path="/operators", handlers={"GET": ("admin", operators.listing), "POST": ("admin", operators.invite)}),
     Room(path="/operators/{operator}/link", handlers={"POST": ("admin", operators.again)}),
@@ -51,6 +58,7 @@ ROOMS: Final = (
     Room(path="/operators/{operator}/disable", handlers={"POST": ("admin", operators.disable)}),
     Room(path="/operators/{operator}/sign-out", handlers={"POST": ("admin", operators.sign_out)}),
     Room(path="/audit", handlers={"GET": ("admin", audit.listing)}),
+    Room(path="/audit/verify", handlers={"POST": ("admin", audit.verify)}),
 )
 
 

@@ -67,6 +67,18 @@ AT_PROVIDER: Final = {
     "unreadable": "Its sealed token does not open, so only the person can end it at the provider.",
     "nothing_to_revoke": "There was nothing left to revoke at the provider.",
 }
+UNDELIVERED: Final = {
+    "unreachable": "no connection.",
+    "no_answer": "no answer in time.",
+    "refused": "the receiver refused it.",
+    "throttled": "the receiver wants to be asked less.",
+    "redirected": "the receiver sent it elsewhere, and redirects are not followed.",
+    "gone": "the receiver says that it is gone.",
+    "not_allowed": "the settings do not allow this address.",
+    "no_secret": "the secret does not open.",
+    "too_old": "it waited too long.",
+}
+"""Why a message to a webhook was not delivered."""
 SAID: Final = {
     "confirmed": "Confirmed. Access tokens are handed out from now on.",
     "refreshed": "Refreshed: the access token is new.",
@@ -83,7 +95,8 @@ SAID: Final = {
     "role": "The role was changed.",
     "disabled": "They are signed out everywhere and cannot come in any more.",
     "signed_out_everywhere": "All their sessions were ended.",
-    "sent": "A test event was sent.",
+    "sent": "The test message was delivered.",
+    **{f"test_{name}": f"The test message was not delivered: {said}" for name, said in UNDELIVERED.items()},
 }
 """What was done, by the name that is in the address afterwards; an address can say nothing else."""
 ACTIONS: Final = {

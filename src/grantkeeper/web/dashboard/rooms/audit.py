@@ -17,6 +17,16 @@ _LONGEST: Final = 18
 
 async def listing(visit: Visit) -> Response:
     """Show a page of entries, the newest first."""
+    return await _page(visit)
+
+
+async def verify(visit: Visit) -> Response:
+    """Walk the whole chain and say whether it holds; a form, because it takes its time."""
+    report = await visit.run(visit.verbs.audit.verify)
+    return await _page(visit, good=report.ok, report=str(report))
+
+
+async def _page(visit: Visit, *, report: str = "", good: bool = True) -> Response:
     wanted = {name: visit.asked(name) for name in ("actor", "target", "owner")}
     written = visit.asked("before")
     before = int(written) if written.isascii() and written.isdigit() and len(written) <= _LONGEST else None
@@ -34,5 +44,6 @@ async def listing(visit: Visit) -> Response:
         wanted=wanted,
         before=written,
         onward=urlencode({**{k: v for k, v in wanted.items() if v}, "before": found[PAGE - 1].number}) if more else "",
-        report=None,
+        report=report,
+        good=good,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from grantkeeper.errors import InvalidInput, NotFound
 from grantkeeper.model import Scope
+from grantkeeper.web.dashboard.rooms.shown import once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +42,8 @@ async def create(visit: Visit) -> Response:
         )
     except (InvalidInput, NotFound) as error:
         return await _page(visit, visit.fields, status=422, wrong=f"{error.args[0]} {error.advice}".strip())
-    return visit.page(
-        "shown_once.html",
+    return once(
+        visit,
         title=f"The key {made.key.name}",
         label="The key",
         value=made.secret.reveal(),
