@@ -24,6 +24,7 @@ REVEALING = {
     "/grants/{grant}/link": "link token",
     "/links/{link}/address": "link token",
     "/operators/{operator}/link": "one-time link",
+    "/webhooks/{endpoint}/rotate": "Secret",
 }
 """Forms whose answer shows something secret, because that is what they are for."""
 MARKED = [
@@ -50,7 +51,7 @@ class Things:
     link: str
     key: str
     operator: str
-    endpoint: str = "ep_none"
+    endpoint: str
 
     def path(self, pattern: str) -> str:
         """Return a pattern's path with these in it."""
@@ -67,6 +68,7 @@ def things(keeper: Keeper, connect: Connect) -> Things:
         link=keeper.link("beta", "google-ads", by="cli").link.id,
         key=made.key.id,
         operator=operator.id,
+        endpoint=keeper.webhooks.add("https://hooks.fjord.example/x", by="cli")[0].id,
     )
 
 

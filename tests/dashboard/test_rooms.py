@@ -305,3 +305,64 @@ def test_every_page_is_there_for_a_screen_reader(admin: Staff, connect: Connect)
             ident = re.search(r' id="([^"]+)"', field)
             assert "aria-label=" in field or (ident and ident[1] in named), (path, field)
         assert "sign-out" in forms(text), path
+
+
+@pytest.mark.reveals("Secret")
+def test_a_webhook_is_added_changed_and_removed(admin: Staff, keeper: Keeper, emulator: Emulator) -> None:
+    """Its secret is shown once; a new one as well; a disabled one says so."""
+    wish = {"url": "https://hooks.fjord.example/x", "description": "CRM", "kind grant.connected": "yes"}
+    page = admin.submit(admin.get("/webhooks"), "new-endpoint", wish)
+    shown = re.search(r'id="shown"[^>]*value="(whsec_[^"]*)"', page.text)
+    assert shown
+    (endpoint,) = keeper.webhooks.all()
+    assert (endpoint.url, endpoint.kinds) == (wish["url"], {"grant.connected"})
+    assert shown[1] not in admin.get("/webhooks").text
+
+    path = f"/webhooks/{endpoint.id}"
+    assert re.search(r'id="shown"[^>]*value="whsec_', admin.submit(admin.get(path), "rotate").text)
+    admin.submit(admin.get(path), "switch")
+    assert "disabled" in admin.get(path).text
+    admin.submit(admin.get(path), "switch")
+    assert keeper.webhooks.get(endpoint.id).status == "enabled"
+    admin.submit(admin.get(path), "change", {"url": wish["url"], "description": "Sales", "kind grant.revoked": "yes"})
+    changed = keeper.webhooks.get(endpoint.id)
+    assert (changed.description, changed.kinds) == ("Sales", {"grant.revoked"})
+    admin.submit(admin.get(path), "remove")
+    assert keeper.webhooks.all() == []
+
+
+def test_deliveries_are_listed_and_replayed(admin: Staff, keeper: Keeper, connect: Connect) -> None:
+    """What waits, was delivered, or is dead; one delivery again, or all that are dead."""
+    endpoint, _ = keeper.webhooks.add("https://hooks.fjord.example/x", by="cli")
+    connect("acme", IDA)
+    path = f"/webhooks/{endpoint.id}"
+    page = admin.get(path).text
+    assert "Connected" in page
+    assert "waiting" in page
+    assert "Nothing was delivered that matches" in admin.get(f"{path}?status=dead").text
+    answer = admin.submit(admin.get(path), "replay-dead")
+
+    assert answer.headers["location"].endswith("?said=replayed")
+
+
+@pytest.mark.parametrize("url", ["http://hooks.fjord.example/", "https://127.0.0.1/", "ftp://x", "", "https://[::1]/"])
+def test_an_address_that_nothing_may_be_posted_to_is_refused_on_the_page(
+    admin: Staff, keeper: Keeper, url: str
+) -> None:
+    """V-50: the form is shown again and says why."""
+    page = admin.submit(admin.get("/webhooks"), "new-endpoint", {"url": url})
+
+    assert (page.status_code, 'role="alert"' in page.text) == (422, True)
+    assert keeper.webhooks.all() == []
+
+
+def test_the_chain_of_the_audit_log_is_checked_on_the_page(admin: Staff, keeper: Keeper) -> None:
+    """V-66: it holds, and an entry that somebody altered in the database is named."""
+    good = admin.submit(admin.get("/audit"), "verify")
+    assert 'class="done"' in good.text
+    with keeper._store._engine.begin() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql("UPDATE grantkeeper_audit SET actor = 'nobody' WHERE number = 1")
+    bad = admin.submit(admin.get("/audit"), "verify")
+
+    assert 'class="wrong" role="alert"' in bad.text
+    assert "Entry 1 " in bad.text
