@@ -89,7 +89,7 @@ def planted(keeper: Keeper, row: GrantRow, text: str) -> str:
         data={text: text},
         personal={text: text},
     )
-    store.operators.note(keeper.operators._parts.beside(told))
+    store.audit.add(told, mac=keeper.operators._parts.mac)
     return grant.id
 
 

@@ -315,7 +315,7 @@ def test_a_webhook_is_added_changed_and_removed(admin: Staff, keeper: Keeper, em
     shown = re.search(r'id="shown"[^>]*value="(whsec_[^"]*)"', page.text)
     assert shown
     (endpoint,) = keeper.webhooks.all()
-    assert (endpoint.url, endpoint.kinds) == (wish["url"], {"grant.connected"})
+    assert (endpoint.url, endpoint.kinds) == (wish["url"], frozenset({"grant.connected"}))
     assert shown[1] not in admin.get("/webhooks").text
 
     path = f"/webhooks/{endpoint.id}"
@@ -326,7 +326,7 @@ def test_a_webhook_is_added_changed_and_removed(admin: Staff, keeper: Keeper, em
     assert keeper.webhooks.get(endpoint.id).status == "enabled"
     admin.submit(admin.get(path), "change", {"url": wish["url"], "description": "Sales", "kind grant.revoked": "yes"})
     changed = keeper.webhooks.get(endpoint.id)
-    assert (changed.description, changed.kinds) == ("Sales", {"grant.revoked"})
+    assert (changed.description, changed.kinds) == ("Sales", frozenset({"grant.revoked"}))
     admin.submit(admin.get(path), "remove")
     assert keeper.webhooks.all() == []
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Conflict, InvalidInput, NotFound, printable
-from ...model import AuditEntry, OneTimeLink, Operator, Redirect, Role, Secret, SignedIn
+from ...model import OneTimeLink, Operator, Redirect, Role, Secret, SignedIn
 from ..consent.invited import sha256
 from ..parts import Parts
 from .openid import OpenIdSignIn
@@ -143,11 +143,6 @@ class OperatorDesk:
     def sweep(self) -> int:
         """Delete sessions and links whose time is up; inviting and signing in do it in passing."""
         return self._store.sweep(now=self._now())
-
-    def note(self, action: str, *, target: str, owner: str = "", by: str) -> None:
-        """Write into the audit log what an operator is about to do that changes nothing by itself (V-65)."""
-        told = AuditEntry(at=self._now(), actor=by, action=action, target=target, owner=owner)
-        self._store.note(self._parts.beside(told))
 
     # --- changes ----------------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ class OpenIdSignIn:
             data={"why": why},
             personal={"email": identity.email, "subject": identity.subject},
         )
-        self._store.note(self._parts.beside(told))
+        self._parts.store.audit.add(told, mac=self._parts.mac)
         return AccessRefused(
             f"{identity.email or identity.subject} may not sign in here: {why}.",
             who="person",

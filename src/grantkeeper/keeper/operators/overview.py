@@ -79,21 +79,6 @@ class Overview:
         """Return what became of refreshes from this hour on (since 1970), and how OAuth clients stand."""
         return self._store.health.tallies(since_hour=since_hour), self._store.health.states()
 
-    def audit(
-        self,
-        *,
-        before: int | None = None,
-        limit: int = PAGE,
-        target: str | None = None,
-        actor: str | None = None,
-        owner: str | None = None,
-    ) -> list[AuditEntry]:
-        """Return entries of the audit log, the newest first, that match `target`, `actor` and `owner` as given."""
-        found = self._store.audit.read(
-            target=target, actor=actor, owner=owner, before=before, newest_first=True, limit=limit
-        )
-        return [each.entry for each in found]
-
     def _latest(self, grant_id: str) -> tuple[Event, ...]:
         latest: list[Event] = []
         more = True

@@ -195,8 +195,5 @@ class OperatorStore(Protocol):
     def close_sessions(self, *, operator_id: str, token_hash: str | None = None, beside: Beside) -> None:
         """End one session of an operator, or all."""
 
-    def note(self, beside: Beside) -> None:
-        """Write down what changed nothing, such as a sign-in that was refused."""
-
     def sweep(self, *, now: datetime) -> int:
         """Delete sessions and one-time links whose time is up."""

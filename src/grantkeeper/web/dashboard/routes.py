@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from grantkeeper.web.dashboard.rooms import audit, clients, grant, grants, keys, links, operators, webhooks
+from grantkeeper.web.dashboard.rooms import clients, grant, grants, links
+from grantkeeper.web.dashboard.rooms.admin import audit, keys, operators, webhooks
 from grantkeeper.web.dashboard.signing import Signing
 
 if TYPE_CHECKING:

@@ -188,15 +188,6 @@ class Operators:
 
         self._access.written(work, None)
 
-    def note(self, beside: Beside) -> None:
-        """Write down what changed nothing, such as a sign-in that was refused."""
-
-        def work(connection: Connection) -> int:
-            write_beside(connection, beside)
-            return 1
-
-        self._access.written(work, None)
-
     def sweep(self, *, now: datetime) -> int:
         """Delete sessions and one-time links whose time is up."""
         values = {"now": instant(now)}

@@ -57,9 +57,7 @@ async def refresh(visit: Visit) -> Response:
     """Ask the provider for a new access token now."""
     grant_id = visit.part("grant")
     grant = await visit.desk.keeper.get(grant_id)
-    await visit.run(
-        visit.verbs.operators.note, "grant.refresh", target=f"grant:{grant.id}", owner=grant.owner, by=visit.by
-    )
+    await visit.run(visit.verbs.audit.note, "grant.refresh", f"grant:{grant.id}", owner=grant.owner, by=visit.by)
     await visit.desk.keeper.refresh(grant.id)
     return visit.go(f"/grants/{grant.id}", "refreshed")
 

@@ -35,7 +35,7 @@ async def _page(visit: Visit, *, report: str = "", good: bool = True) -> Respons
     given = {name: value for name, value in wanted.items() if value}
     if "actor" in given:
         given["actor"] = by_email.get(given["actor"], given["actor"])
-    found = await visit.run(visit.verbs.overview.audit, **given, before=before, limit=PAGE + 1)
+    found = await visit.run(visit.verbs.audit.read, **given, before=before, newest_first=True, limit=PAGE + 1)
     more = len(found) > PAGE
     return visit.page(
         "audit.html",

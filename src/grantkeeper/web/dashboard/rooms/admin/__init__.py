@@ -1,0 +1,1 @@
+"""What only admins see: keys, webhooks, operators, and the audit log."""
