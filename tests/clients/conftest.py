@@ -11,13 +11,16 @@ import pytest
 
 import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 from clients.sources import GRANT, ScriptedSource
+from grantkeeper import Remote
 from grantkeeper.clients import google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving, serve
 from grantkeeper.keeper import Keeper
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import emulated_keeper
+from served import served_keeper
 
 HERE = Path(__file__).parent
 UNCLOSED = "unclosed <socket"
@@ -79,3 +82,13 @@ def keeper(serving: Serving, emulator: Emulator, tmp_path: Path) -> Iterator[Kee
     store.migrate()
     with emulated_keeper(emulator, store) as made:
         yield made
+
+
+@pytest.fixture(params=["Keeper", "Remote"])
+def giving(request: pytest.FixtureRequest, keeper: Keeper, clock: Clock) -> Iterator[GrantSource]:
+    """Whoever hands out tokens: the keeper, and in another run of the test a Remote that asks the service over it."""
+    if request.param == "Keeper":
+        yield keeper
+        return
+    with served_keeper(keeper) as at, Remote(at.url, at.key(), now=clock.now) as remote:
+        yield remote

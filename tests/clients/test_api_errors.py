@@ -19,6 +19,7 @@ from clients.libraries import GOOGLEADS_WARNINGS, IDA
 from clients.sources import CALLERS, GRANT, ScriptedSource, at_once, dead, down, send
 from grantkeeper.clients import ad_manager, google_ads, google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import AccessRefused, ConsentRequired, InvalidInput, ProviderUnavailable
@@ -339,11 +340,11 @@ def test_the_helper_says_what_it_takes(source: ScriptedSource) -> None:
 
 
 def test_a_revoked_grant_is_marked_by_the_call_that_found_out(
-    keeper: Keeper, connect: Connect, emulator: Emulator, clock: Clock, serving: Serving
+    giving: GrantSource, keeper: Keeper, connect: Connect, emulator: Emulator, clock: Clock, serving: Serving
 ) -> None:
     """The keeper knows afterwards, so the next page can ask for consent without another call."""
     grant = connect("nordwind", IDA, "google-ads")
-    ads = google_ads.client(keeper, grant.id, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, grant.id, endpoint=serving.grpc_target)
     accessible(ads)
     clock.advance(timedelta(minutes=5))
     emulator.revoke(IDA)

@@ -10,10 +10,10 @@ import pytest
 from clients.libraries import GOOGLEADS_WARNINGS, IDA, LIBRARIES, Library, Opened
 from clients.sources import CALLERS, at_once
 from grantkeeper.clients import google_auth
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import ConsentRequired, GrantkeeperError, ProviderUnavailable
-from grantkeeper.keeper import Keeper
 from grantkeeper.model import Grant
 from grantkeeper.testing import Connect
 
@@ -38,9 +38,9 @@ def grant(connect: Connect, library: Library) -> Grant:
 
 
 @pytest.fixture
-def opened(keeper: Keeper, grant: Grant, library: Library, serving: Serving) -> Opened:
+def opened(giving: GrantSource, grant: Grant, library: Library, serving: Serving) -> Opened:
     """The library's client for the grant."""
-    return library.open(keeper, grant.id, serving)
+    return library.open(giving, grant.id, serving)
 
 
 def refreshes(emulator: Emulator) -> int:

@@ -157,7 +157,7 @@ def networks(
     """Yield every network that every active grant shares, each with an AdManagerClient for it; lazily, page by page.
 
     Args:
-        source: a Keeper.
+        source: a Keeper or a Remote.
         owner: only grants of this owner.
         client: only grants of the OAuthClient of this name.
         skipped: called with a grant and an error, instead of a warning in the log, when the grant needs a new consent

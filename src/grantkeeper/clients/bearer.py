@@ -35,7 +35,7 @@ _SCHEME: Final = "Bearer "
 
 
 class AsyncTokenSource(Protocol):
-    """Whoever can be awaited for access tokens: an AsyncKeeper."""
+    """Whoever can be awaited for access tokens: an AsyncKeeper, an AsyncRemote."""
 
     async def token(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken:
         """Return an access token of the grant that lives at least `min_ttl` longer."""
@@ -55,7 +55,8 @@ def auth(source: TokenSource | AsyncTokenSource, grant_id: str, *, min_ttl: time
     the caller unchanged; a URL that is not safe is InvalidInput.
 
     Args:
-        source: a Keeper or a Remote, which an async client asks in a thread; or, for async clients, an AsyncKeeper.
+        source: a Keeper or a Remote, which an async client asks in a thread; or, for async clients, an
+            AsyncKeeper or an AsyncRemote.
         grant_id: the grant.
         min_ttl: how long each token lives at least.
     """
@@ -153,7 +154,7 @@ class BearerAuth:
         if self._awaits:
             raise InvalidInput(
                 f"A {type(self._source).__name__} is for async clients only.",
-                advice="Pass the Keeper itself to a blocking client (`async_keeper.keeper`).",
+                advice="Pass the one inside to a blocking client (`async_keeper.keeper`, `async_remote.remote`).",
             )
 
     def __repr__(self) -> str:

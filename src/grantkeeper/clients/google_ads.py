@@ -140,7 +140,7 @@ def customers(
     login customer id have one client.
 
     Args:
-        source: a Keeper.
+        source: a Keeper or a Remote.
         owner: only grants of this owner.
         client: only grants of the OAuthClient of this name.
         managers: whether manager accounts, which have no campaigns, are left out or included.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
@@ -20,9 +21,11 @@ from clients.further.told import Told
 from clients.libraries import IDA
 from clients.sources import CALLERS as THREADS
 from clients.sources import GRANT, ScriptedSource, at_once, dead, down
+from grantkeeper import AsyncRemote, Remote
 from grantkeeper.aio import AsyncKeeper
 from grantkeeper.clients import bearer
 from grantkeeper.clients.bearer import BearerAuth
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import ConsentRequired, InvalidInput, ProviderUnavailable
@@ -48,9 +51,9 @@ def scripted(source: ScriptedSource) -> BearerAuth:
 
 
 @pytest.fixture
-def kept(keeper: Keeper, grant: Grant) -> BearerAuth:
+def kept(giving: GrantSource, grant: Grant) -> BearerAuth:
     """The auth of Ida's grant."""
-    return bearer.auth(keeper, grant.id)
+    return bearer.auth(giving, grant.id)
 
 
 def refreshes(emulator: Emulator) -> int:
@@ -122,13 +125,18 @@ def test_many_threads_on_one_auth_cause_one_refresh(
     assert refreshes(emulator) == 1
 
 
-def test_an_async_keeper_is_awaited(
-    keeper: Keeper, grant: Grant, serving: Serving, emulator: Emulator, clock: Clock
+def awaited(source: GrantSource) -> AsyncKeeper | AsyncRemote:
+    """Return a source as async programs have it."""
+    return AsyncKeeper(source) if isinstance(source, Keeper) else AsyncRemote(cast("Remote", source))
+
+
+def test_an_async_source_is_awaited(
+    giving: GrantSource, grant: Grant, serving: Serving, emulator: Emulator, clock: Clock
 ) -> None:
-    """The same, with the keeper of async programs, a 401 included."""
+    """The same, with the keeper or the remote of async programs, a 401 included."""
 
     async def call() -> list[int]:
-        async with AsyncKeeper(keeper) as source, httpx2.AsyncClient(auth=bearer.auth(source, grant.id)) as client:
+        async with awaited(giving) as source, httpx2.AsyncClient(auth=bearer.auth(source, grant.id)) as client:
             first = await client.get(serving.url + PATH)
             clock.advance(A_WHILE)
             emulator.expire_tokens()
@@ -140,12 +148,12 @@ def test_an_async_keeper_is_awaited(
 
 
 @pytest.mark.parametrize("blocking", BLOCKING, ids=lambda each: each.name)
-def test_an_async_keeper_is_no_source_for_a_blocking_client(
-    blocking: Caller, keeper: Keeper, grant: Grant, serving: Serving
+def test_an_async_source_is_none_for_a_blocking_client(
+    blocking: Caller, giving: GrantSource, grant: Grant, serving: Serving
 ) -> None:
     """Said at once, instead of a coroutine that nobody awaits."""
-    source = AsyncKeeper(keeper)
-    with pytest.raises(InvalidInput, match="AsyncKeeper is for async clients only"):
+    source = awaited(giving)
+    with pytest.raises(InvalidInput, match="Async(Keeper|Remote) is for async clients only"):
         blocking.call(serving.url + PATH, bearer.auth(source, grant.id))
 
 

@@ -18,6 +18,7 @@ from clients.libraries import IDA
 from clients.sources import CALLERS as THREADS
 from clients.sources import GRANT, ScriptedSource, at_once
 from grantkeeper.clients import google_api, google_auth
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import ConsentRequired, InvalidInput, Misconfigured, ProviderUnavailable
@@ -30,9 +31,9 @@ PATH = "/webmasters/v3/sites"
 
 
 @pytest.fixture
-def search_console(keeper: Keeper, grant: Grant, serving: Serving) -> Iterator[Any]:
+def search_console(giving: GrantSource, grant: Grant, serving: Serving) -> Iterator[Any]:
     """Search Console, for Ida's grant."""
-    with google_api.service(keeper, grant.id, "searchconsole", "v1", api_endpoint=serving.url) as made:
+    with google_api.service(giving, grant.id, "searchconsole", "v1", api_endpoint=serving.url) as made:
         yield made
 
 
@@ -67,10 +68,10 @@ def test_a_service_acts_for_the_grant_across_an_expiry(search_console: Any, emul
 
 
 def test_an_api_whose_paths_have_a_prefix_is_reached_at_another_endpoint(
-    keeper: Keeper, grant: Grant, serving: Serving
+    giving: GrantSource, grant: Grant, serving: Serving
 ) -> None:
     """The endpoint replaces the host; googleapiclient's own option would drop the prefix `webmasters/v3/`."""
-    with google_api.service(keeper, grant.id, "webmasters", "v3", api_endpoint=serving.url) as made:
+    with google_api.service(giving, grant.id, "webmasters", "v3", api_endpoint=serving.url) as made:
         assert sites(made) == [SITE]
 
 
@@ -134,10 +135,10 @@ def test_a_provider_that_is_down_is_a_typed_error(search_console: Any, emulator:
 
 
 def test_what_the_api_itself_refuses_is_a_typed_error(
-    keeper: Keeper, grant: Grant, serving: Serving, emulator: Emulator
+    giving: GrantSource, grant: Grant, serving: Serving, emulator: Emulator
 ) -> None:
     """An HttpError whose reason is known says who must act; the original is its cause."""
-    youtube: Any = google_api.service(keeper, grant.id, "youtube", "v3", api_endpoint=serving.url)
+    youtube: Any = google_api.service(giving, grant.id, "youtube", "v3", api_endpoint=serving.url)
     with youtube, pytest.raises(ConsentRequired) as caught, google_auth.api_errors(youtube):
         youtube.channels().list(part="snippet", mine=True).execute()
 

@@ -26,7 +26,7 @@ from clients.reached.conftest import (
 )
 from clients.sources import GRANT, ScriptedSource
 from grantkeeper.clients import google_ads, google_auth
-from grantkeeper.clients.reached import login_of
+from grantkeeper.clients.reached import GrantSource, login_of
 from grantkeeper.emulator import Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import AccessRefused, ConsentRequired, InvalidInput, NotFound
@@ -51,21 +51,21 @@ NAME = "SELECT customer.descriptive_name FROM customer"
     ids=lambda each: str(each),
 )
 def test_the_login_customer_id_is_the_root_of_the_shortest_way(
-    keeper: Keeper, give: Give, serving: Serving, person: str, account: str, login: str | None
+    giving: GrantSource, give: Give, serving: Serving, person: str, account: str, login: str | None
 ) -> None:
     """The header is left out where the person reaches the account directly; the API takes what was resolved."""
-    ads = google_ads.client(keeper, give(person).id, customer_id=account, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, give(person).id, customer_id=account, endpoint=serving.grpc_target)
 
     assert (ads.login_customer_id, ads.customer_id) == (login, account)
     rows = ads.get_service("GoogleAdsService").search(customer_id=account, query=NAME)
     assert len(list(rows)) == 1
 
 
-def test_several_ways_of_one_length_are_refused_with_their_names(keeper: Keeper, give: Give) -> None:
+def test_several_ways_of_one_length_are_refused_with_their_names(giving: GrantSource, give: Give) -> None:
     """Which manager a change is made through is for a person to say."""
     grant = give(TARIQ)
     with pytest.raises(InvalidInput, match=f"{NORTH}, {SOUTH}") as caught:
-        google_ads.client(keeper, grant.id, customer_id=FUCHS)
+        google_ads.client(giving, grant.id, customer_id=FUCHS)
 
     assert "login_customer_id=" in caught.value.advice
     assert 'ambiguous="first"' in caught.value.advice
@@ -74,9 +74,9 @@ def test_several_ways_of_one_length_are_refused_with_their_names(keeper: Keeper,
 @pytest.mark.parametrize(
     ("given", "login"), [({"ambiguous": "first"}, NORTH), ({"login_customer_id": "200-000-0003"}, SOUTH)]
 )
-def test_one_word_decides_between_them(keeper: Keeper, give: Give, given: dict[str, str], login: str) -> None:
+def test_one_word_decides_between_them(giving: GrantSource, give: Give, given: dict[str, str], login: str) -> None:
     """The lowest id, or the one that is passed."""
-    ads = google_ads.client(keeper, give(TARIQ).id, customer_id="200-000-0012", **given)  # type: ignore[arg-type]
+    ads = google_ads.client(giving, give(TARIQ).id, customer_id="200-000-0012", **given)  # type: ignore[arg-type]
 
     assert (ads.login_customer_id, ads.customer_id) == (login, FUCHS)
 
@@ -92,47 +92,49 @@ def test_an_account_that_no_way_leads_to_is_refused(keeper: Keeper, give: Give) 
 
 
 @pytest.mark.parametrize("login", [None, GROUP])
-def test_what_is_not_shared_is_refused_whatever_login_is_passed(keeper: Keeper, give: Give, login: str | None) -> None:
+def test_what_is_not_shared_is_refused_whatever_login_is_passed(
+    giving: GrantSource, keeper: Keeper, give: Give, login: str | None
+) -> None:
     """The person ticked one account; the builder makes no client for another."""
     grant = give(BOSS)
     keeper.accounts(grant.id)
     keeper.share(grant.id, [("google_ads", HOTELS)])
     with pytest.raises(AccessRefused) as caught:
-        google_ads.client(keeper, grant.id, customer_id=FUCHS, login_customer_id=login)
+        google_ads.client(giving, grant.id, customer_id=FUCHS, login_customer_id=login)
 
     assert (caught.value.code, caught.value.grant_id, caught.value.account_id) == ("not_shared", grant.id, FUCHS)
-    assert google_ads.client(keeper, grant.id, customer_id=HOTELS, login_customer_id=login).login_customer_id == GROUP
+    assert google_ads.client(giving, grant.id, customer_id=HOTELS, login_customer_id=login).login_customer_id == GROUP
 
 
-def test_a_cancelled_account_is_refused_with_its_status(keeper: Keeper, give: Give) -> None:
+def test_a_cancelled_account_is_refused_with_its_status(giving: GrantSource, give: Give) -> None:
     """Google Ads would answer CUSTOMER_NOT_ENABLED to the first call."""
     grant = give(BOSS)
     with pytest.raises(AccessRefused, match="CANCELED") as caught:
-        google_ads.client(keeper, grant.id, customer_id=CANCELLED)
+        google_ads.client(giving, grant.id, customer_id=CANCELLED)
 
     assert (caught.value.who, caught.value.code) == ("account", "not_enabled")
 
 
-def test_an_account_that_was_never_reached_is_not_found(keeper: Keeper, give: Give) -> None:
+def test_an_account_that_was_never_reached_is_not_found(giving: GrantSource, give: Give) -> None:
     """Somebody else's."""
     with pytest.raises(NotFound):
-        google_ads.client(keeper, give(BOSS).id, customer_id=CARLAS)
+        google_ads.client(giving, give(BOSS).id, customer_id=CARLAS)
 
 
 @pytest.mark.parametrize("given", ["", "123", "customers/1234567890", "1" * 10_000, True])
-def test_a_customer_id_that_is_none_is_refused(keeper: Keeper, give: Give, given: str) -> None:
+def test_a_customer_id_that_is_none_is_refused(giving: GrantSource, give: Give, given: str) -> None:
     """Before anybody is asked."""
     with pytest.raises(InvalidInput, match=r"customer_id=.*Allowed are ten digits"):
-        google_ads.client(keeper, give(BOSS).id, customer_id=given)
+        google_ads.client(giving, give(BOSS).id, customer_id=given)
 
 
 @pytest.mark.parametrize(
     "given", [{"ambiguous": "x"}, {"ambiguous": None}, {"developer_token": "abc\n"}, {"developer_token": "a\x00bc"}]
 )
-def test_what_cannot_be_meant_is_refused(keeper: Keeper, give: Give, given: dict[str, Any]) -> None:
+def test_what_cannot_be_meant_is_refused(giving: GrantSource, give: Give, given: dict[str, Any]) -> None:
     """By both builders, and before the first call fails of it in words of gRPC's; a token is not shown."""
     grant = give(CARLA)
-    for build in (lambda: google_ads.client(keeper, grant.id, **given), lambda: google_ads.customers(keeper, **given)):
+    for build in (lambda: google_ads.client(giving, grant.id, **given), lambda: google_ads.customers(giving, **given)):
         with pytest.raises(InvalidInput) as caught:
             build()
         assert "bc" not in str(caught.value).replace("ambiguous", "")
@@ -147,28 +149,28 @@ def test_a_source_without_accounts_cannot_resolve_one(source: ScriptedSource) ->
 # --- nobody names an account -----------------------------------------------------------------------------------------
 
 
-def test_the_one_account_that_is_shared_is_the_default(keeper: Keeper, give: Give) -> None:
+def test_the_one_account_that_is_shared_is_the_default(giving: GrantSource, keeper: Keeper, give: Give) -> None:
     """One enabled account: nothing to choose, and nothing to pass."""
-    assert google_ads.client(keeper, give(CARLA).id).customer_id == CARLAS
+    assert google_ads.client(giving, give(CARLA).id).customer_id == CARLAS
 
     grant = give(BOSS)
     keeper.accounts(grant.id)
     keeper.share(grant.id, [("google_ads", GROUP), ("google_ads", HOTELS), ("google_ads", CANCELLED)])
-    ads = google_ads.client(keeper, grant.id)
+    ads = google_ads.client(giving, grant.id)
     assert (ads.login_customer_id, ads.customer_id) == (GROUP, HOTELS)
 
 
 @pytest.mark.parametrize("person", [BOSS, GUSTAV, NOBODY])
-def test_without_exactly_one_there_is_no_default(keeper: Keeper, give: Give, person: str) -> None:
+def test_without_exactly_one_there_is_no_default(giving: GrantSource, give: Give, person: str) -> None:
     """Several, none that is enabled, none at all: a client without login customer id, as the library makes it."""
-    ads = google_ads.client(keeper, give(person).id)
+    ads = google_ads.client(giving, give(person).id)
 
     assert (ads.login_customer_id, ads.customer_id) == (None, None)
 
 
-def test_a_grant_for_another_api_has_no_default(keeper: Keeper, give: Give) -> None:
+def test_a_grant_for_another_api_has_no_default(giving: GrantSource, give: Give) -> None:
     """Nothing of Google Ads is reached with Ad Manager's scope."""
-    assert google_ads.client(keeper, give(BOSS, "ad-manager").id).customer_id is None
+    assert google_ads.client(giving, give(BOSS, "ad-manager").id).customer_id is None
 
 
 @pytest.mark.parametrize(
@@ -176,25 +178,27 @@ def test_a_grant_for_another_api_has_no_default(keeper: Keeper, give: Give) -> N
     [([HOTELS], GROUP), ([GROUP], GROUP), ([HOTELS, NORTH], NORTH), ([HOTELS], CARLAS), ([], "9999999999")],
 )
 def test_a_login_customer_id_alone_is_for_what_is_shared_or_unknown(
-    keeper: Keeper, give: Give, shared: list[str], login: str
+    giving: GrantSource, keeper: Keeper, give: Give, shared: list[str], login: str
 ) -> None:
     """A manager on the way to what is shared, a shared account, or one that only the API can say something about."""
     grant = give(BOSS)
     keeper.accounts(grant.id)
     keeper.share(grant.id, [("google_ads", each) for each in shared])
-    ads = google_ads.client(keeper, grant.id, login_customer_id=login)
+    ads = google_ads.client(giving, grant.id, login_customer_id=login)
 
     assert (ads.login_customer_id, ads.customer_id) == (login, None)
 
 
 @pytest.mark.parametrize("login", [FUCHS, NORTH])
-def test_a_client_does_not_log_in_as_an_account_that_is_not_shared(keeper: Keeper, give: Give, login: str) -> None:
+def test_a_client_does_not_log_in_as_an_account_that_is_not_shared(
+    giving: GrantSource, keeper: Keeper, give: Give, login: str
+) -> None:
     """The person ticked one account; another is not to be had by calling it the login."""
     grant = give(BOSS)
     keeper.accounts(grant.id)
     keeper.share(grant.id, [("google_ads", HOTELS)])
     with pytest.raises(AccessRefused) as caught:
-        google_ads.client(keeper, grant.id, login_customer_id=login)
+        google_ads.client(giving, grant.id, login_customer_id=login)
 
     assert (caught.value.code, caught.value.grant_id, caught.value.account_id) == ("not_shared", grant.id, login)
 
@@ -206,10 +210,10 @@ def test_a_login_customer_id_is_taken_as_it_is_where_accounts_are_not_known(sour
 
 
 def test_a_refusal_names_the_account_that_the_client_is_for(
-    keeper: Keeper, give: Give, serving: Serving, emulator: Emulator
+    giving: GrantSource, give: Give, serving: Serving, emulator: Emulator
 ) -> None:
     """api_errors takes it from the client."""
-    ads = google_ads.client(keeper, give(CARLA).id, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, give(CARLA).id, endpoint=serving.grpc_target)
     with pytest.raises(AccessRefused) as caught, google_auth.api_errors(ads):
         ads.get_service("GoogleAdsService").search(customer_id=CARLAS_OLD, query=NAME)
 
@@ -217,9 +221,11 @@ def test_a_refusal_names_the_account_that_the_client_is_for(
     assert caught.value.account_id == CARLAS
 
 
-def test_a_grant_that_is_over_and_was_never_looked_at_is_said_so(keeper: Keeper, give: Give) -> None:
+def test_a_grant_that_is_over_and_was_never_looked_at_is_said_so(
+    giving: GrantSource, keeper: Keeper, give: Give
+) -> None:
     """What it shares cannot be known."""
     grant = give(BOSS)
     keeper.revoke(grant.id)
     with pytest.raises(ConsentRequired):
-        google_ads.client(keeper, grant.id, customer_id=HOTELS)
+        google_ads.client(giving, grant.id, customer_id=HOTELS)

@@ -26,6 +26,7 @@ from clients.reached.conftest import (
     Give,
 )
 from grantkeeper.clients import ad_manager, google_ads
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.emulator import Emulator
 from grantkeeper.emulator.server import Serving
 from grantkeeper.errors import ConsentRequired, GrantkeeperError, InvalidInput, ProviderUnavailable
@@ -52,13 +53,13 @@ class Skips:
 
 
 def test_every_shared_and_enabled_account_comes_with_a_client_that_reaches_it(
-    keeper: Keeper, give: Give, serving: Serving
+    giving: GrantSource, give: Give, serving: Serving
 ) -> None:
     """The pair is all that a report needs."""
     give(BOSS)
     give(CARLA)
     found = []
-    for ads, customer_id in google_ads.customers(keeper, endpoint=serving.grpc_target):
+    for ads, customer_id in google_ads.customers(giving, endpoint=serving.grpc_target):
         rows = ads.get_service("GoogleAdsService").search(customer_id=customer_id, query=NAME)
         found += [(customer_id, row.customer.descriptive_name) for row in rows]
 
@@ -66,30 +67,30 @@ def test_every_shared_and_enabled_account_comes_with_a_client_that_reaches_it(
     assert sorted(dict(found)) == [HOTELS, FUCHS, *BELOW_SOUTH, MOEBEL, "2000000017", CARLAS]
 
 
-def test_what_is_not_shared_never_comes(keeper: Keeper, give: Give) -> None:
+def test_what_is_not_shared_never_comes(giving: GrantSource, keeper: Keeper, give: Give) -> None:
     """The person's choice holds for jobs, too."""
     grant = give(BOSS)
     keeper.accounts(grant.id)
     keeper.share(grant.id, [("google_ads", HOTELS)])
 
-    assert [each.account.id for each in google_ads.customers(keeper)] == [HOTELS]
+    assert [each.account.id for each in google_ads.customers(giving)] == [HOTELS]
 
 
-def test_managers_come_when_they_are_asked_for(keeper: Keeper, give: Give) -> None:
+def test_managers_come_when_they_are_asked_for(giving: GrantSource, give: Give) -> None:
     """They have no campaigns, so by default they do not."""
     give(DORA)
-    without = [each.account.id for each in google_ads.customers(keeper)]
-    included = [each.account.id for each in google_ads.customers(keeper, managers="include")]
+    without = [each.account.id for each in google_ads.customers(giving)]
+    included = [each.account.id for each in google_ads.customers(giving, managers="include")]
 
     assert NORTH not in without
     assert set(included) - set(without) == {NORTH, "2000000004"}
 
 
-def test_accounts_that_are_called_alike_share_a_client(keeper: Keeper, give: Give) -> None:
+def test_accounts_that_are_called_alike_share_a_client(giving: GrantSource, give: Give) -> None:
     """One for each login customer id of a grant, and no client of another grant's."""
     give(DORA)
     give(BOSS)
-    found = list(google_ads.customers(keeper))
+    found = list(google_ads.customers(giving))
     ids = {id(each.client) for each in found}
     wanted = {(each.grant.id, each.client.login_customer_id) for each in found}
 
@@ -98,16 +99,18 @@ def test_accounts_that_are_called_alike_share_a_client(keeper: Keeper, give: Giv
     assert {each.client.login_customer_id for each in found} == {GROUP, NORTH, None}
 
 
-def test_grants_are_chosen_by_owner_and_by_oauth_client(keeper: Keeper, give: Give) -> None:
+def test_grants_are_chosen_by_owner_and_by_oauth_client(giving: GrantSource, keeper: Keeper, give: Give) -> None:
     """As keeper.grants does."""
     give(BOSS)
     give(CARLA)
 
-    assert {each.grant.owner for each in google_ads.customers(keeper, owner="cancelled")} == {"cancelled"}
-    assert list(google_ads.customers(keeper, client="ad-manager")) == []
+    assert {each.grant.owner for each in google_ads.customers(giving, owner="cancelled")} == {"cancelled"}
+    assert list(google_ads.customers(giving, client="ad-manager")) == []
 
 
-def test_dead_grants_and_grants_in_trouble_stop_nobody(keeper: Keeper, give: Give, emulator: Emulator) -> None:
+def test_dead_grants_and_grants_in_trouble_stop_nobody(
+    giving: GrantSource, keeper: Keeper, give: Give, emulator: Emulator
+) -> None:
     """One taken back and known to be, one that cannot be looked at just now; the third is reported on."""
     boss, _, carla = give(BOSS), give(DORA), give(CARLA)
     for grant in (carla, boss):
@@ -117,7 +120,7 @@ def test_dead_grants_and_grants_in_trouble_stop_nobody(keeper: Keeper, give: Giv
         keeper.refresh(boss.id)
     emulator.fail(503, times=9, path=LIST)
     skips = Skips()
-    found = [each.account.id for each in google_ads.customers(keeper, skipped=skips)]
+    found = [each.account.id for each in google_ads.customers(giving, skipped=skips)]
 
     assert found == [CARLAS]
     assert {owner: type(error) for owner, error in skips.seen} == {
@@ -146,7 +149,7 @@ def test_a_bug_is_nobodys_trouble_alone_and_ends_the_job(
 
 
 def test_who_is_left_out_is_in_the_log(
-    keeper: Keeper, give: Give, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    giving: GrantSource, keeper: Keeper, give: Give, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where nobody asks for it, a warning names the grant and what to do."""
     grant = give(CARLA)
@@ -154,49 +157,51 @@ def test_who_is_left_out_is_in_the_log(
     with pytest.raises(ConsentRequired) as caught:
         keeper.refresh(grant.id)
     with caplog.at_level(logging.WARNING, "grantkeeper.clients"):
-        assert list(google_ads.customers(keeper)) == []
+        assert list(google_ads.customers(giving)) == []
 
     (record,) = [each for each in caplog.records if each.name == "grantkeeper.clients"]
     assert grant.id in record.message
     assert caught.value.advice in record.message
 
 
-def test_an_account_that_has_several_ways_takes_the_first_or_is_left_out(keeper: Keeper, give: Give) -> None:
+def test_an_account_that_has_several_ways_takes_the_first_or_is_left_out(giving: GrantSource, give: Give) -> None:
     """For figures all ways are alike, so the default takes the lowest id."""
     give(TARIQ)
     skips = Skips()
-    found = {each.account.id: each.client.login_customer_id for each in google_ads.customers(keeper)}
-    strict = [each.account.id for each in google_ads.customers(keeper, ambiguous="refuse", skipped=skips)]
+    found = {each.account.id: each.client.login_customer_id for each in google_ads.customers(giving)}
+    strict = [each.account.id for each in google_ads.customers(giving, ambiguous="refuse", skipped=skips)]
 
     assert found[FUCHS] == NORTH
     assert set(found) - set(strict) == {FUCHS}
     assert [type(error) for _, error in skips.seen] == [InvalidInput]
 
 
-def test_the_first_comes_before_the_second_grant_is_looked_at(keeper: Keeper, give: Give, emulator: Emulator) -> None:
+def test_the_first_comes_before_the_second_grant_is_looked_at(
+    giving: GrantSource, give: Give, emulator: Emulator
+) -> None:
     """Lazily: a job over thousands of grants begins at once."""
     for person in (BOSS, CARLA, DORA):
         give(person)
-    first = list(islice(google_ads.customers(keeper), 1))
+    first = list(islice(google_ads.customers(giving), 1))
 
     assert len(first) == 1
     assert len(emulator.requests(LIST)) == 1
 
 
-def test_what_cannot_be_right_is_said_at_once(keeper: Keeper) -> None:
+def test_what_cannot_be_right_is_said_at_once(giving: GrantSource) -> None:
     """Not with the first account, hours later."""
     with pytest.raises(InvalidInput, match="Allowed are 'host'"):
-        google_ads.customers(keeper, endpoint="https://x")
+        google_ads.customers(giving, endpoint="https://x")
 
 
 @GOOGLEADS_WARNINGS
-def test_every_network_comes_with_a_client_for_it(keeper: Keeper, give: Give, serving: Serving) -> None:
+def test_every_network_comes_with_a_client_for_it(giving: GrantSource, give: Give, serving: Serving) -> None:
     """Over SOAP, by the code that the client was made with."""
     give(NINA, "ad-manager")
     give(OMAR, "ad-manager")
     give(BOSS)
     found = []
-    for gam, code in ad_manager.networks(keeper, application_name="Tests"):
+    for gam, code in ad_manager.networks(giving, application_name="Tests"):
         current = gam.GetService("NetworkService", server=serving.url).getCurrentNetwork()
         found.append((code, current["networkCode"]))
 

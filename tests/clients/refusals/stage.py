@@ -14,6 +14,7 @@ from googleads.common import ZeepServiceProxy
 
 import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
 from clients.libraries import IDA
+from grantkeeper import Remote
 from grantkeeper.accounts.refusals import TABLE
 from grantkeeper.clients import ad_manager, google_ads, google_api, google_auth
 from grantkeeper.emulator import Clock, Emulator
@@ -23,6 +24,7 @@ from grantkeeper.keeper import Keeper
 from grantkeeper.model import AccountSource, Grant
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent, emulated_keeper, oauth_client
+from served import served_keeper
 
 CUSTOMER = "2223334441"
 SCOPES = {"google-ads": "adwords", "ad-manager": "ad_manager", "search-console": "webmasters.readonly"}
@@ -39,11 +41,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """An emulator that is served, a keeper on it, and Ida's grants by the name of their OAuth client."""
+    """An emulator that is served, a keeper on it, a Remote for it, and Ida's grants by the name of their OAuth client."""
 
     emulator: Emulator
     serving: Serving
     keeper: Keeper
+    remote: Remote
     grants: Mapping[str, Grant]
 
 
@@ -57,7 +60,8 @@ def staged() -> Iterator[Stage]:
         clients = [oauth_client(emulator, name, [scope]) for name, scope in SCOPES.items()]
         with emulated_keeper(emulator, store, clients=clients) as keeper:
             grants = {name: consent(keeper, emulator, "nordwind", IDA, name) for name in SCOPES}
-            yield Stage(emulator=emulator, serving=serving, keeper=keeper, grants=grants)
+            with served_keeper(keeper) as at, Remote(at.url, at.key()) as remote:
+                yield Stage(emulator=emulator, serving=serving, keeper=keeper, remote=remote, grants=grants)
 
 
 def _ads(source: AccountSource, stage: Stage, *, stream: bool, use_proto_plus: bool) -> Caller:

@@ -17,7 +17,10 @@ from grantkeeper.model import AccountSource
 
 pytestmark = GOOGLEADS_WARNINGS
 
-SOURCES: dict[str, Callable[[Stage], AccountSource]] = {"Keeper": lambda stage: stage.keeper}
+SOURCES: dict[str, Callable[[Stage], AccountSource]] = {
+    "Keeper": lambda stage: stage.keeper,
+    "Remote": lambda stage: stage.remote,
+}
 """Whoever hands out tokens."""
 CLASSES = {"grant": ConsentRequired, "project": Misconfigured, "wait": ProviderUnavailable}
 CASES = [(way, table, code) for way in WAYS for table in way.tables for code in way.codes(table)]

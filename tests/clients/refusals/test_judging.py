@@ -20,6 +20,7 @@ from clients.libraries import IDA
 from clients.sources import GRANT, ScriptedSource, send
 from grantkeeper.clients import google_ads, google_auth
 from grantkeeper.clients.google_auth import GrantCredentials
+from grantkeeper.clients.reached import GrantSource
 from grantkeeper.clients.refusals.judging import SECONDS_OLD
 from grantkeeper.emulator import Clock, Emulator
 from grantkeeper.emulator.server import Serving
@@ -128,10 +129,10 @@ def test_a_code_that_is_newer_than_the_library_passes_unchanged(credentials: Gra
 
 
 def test_a_real_wrong_query_passes_unchanged(
-    source: ScriptedSource, keeper: Keeper, connect: Connect, serving: Serving
+    source: ScriptedSource, giving: GrantSource, connect: Connect, serving: Serving
 ) -> None:
     """The emulator refuses it as Google Ads does."""
-    ads = google_ads.client(keeper, connect("nordwind", IDA).id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, connect("nordwind", IDA).id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
     with pytest.raises(GoogleAdsException), google_auth.api_errors(ads):
         ads.get_service("GoogleAdsService").search(customer_id=CUSTOMER, query="SELECT nothing.such FROM customer")
 
@@ -271,11 +272,11 @@ def test_a_programs_own_errors_pass_whatever_they_look_like(
 
 @pytest.mark.parametrize("code", ["OAUTH_TOKEN_REVOKED", "GOOGLE_ACCOUNT_DELETED", "OAUTH_TOKEN_DISABLED"])
 def test_a_grant_that_an_api_says_is_over_is_asked_about_and_updated(
-    keeper: Keeper, connect: Connect, serving: Serving, emulator: Emulator, clock: Clock, code: str
+    giving: GrantSource, keeper: Keeper, connect: Connect, serving: Serving, emulator: Emulator, clock: Clock, code: str
 ) -> None:
     """The provider's word decides; the API's is how it was found out."""
     grant = connect("nordwind", IDA)
-    ads = google_ads.client(keeper, grant.id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, grant.id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
     service = ads.get_service("CustomerService")
     service.list_accessible_customers()
     clock.advance(A_WHILE)
@@ -293,15 +294,15 @@ def test_a_grant_that_an_api_says_is_over_is_asked_about_and_updated(
 
 
 def test_of_a_token_that_is_seconds_old_nothing_is_known_yet(
-    keeper: Keeper, connect: Connect, serving: Serving, emulator: Emulator, clock: Clock
+    giving: GrantSource, keeper: Keeper, connect: Connect, serving: Serving, emulator: Emulator, clock: Clock
 ) -> None:
     """The keeper asks for no other so soon, so nobody may call the grant alive; half a minute later it is found out."""
     grant = connect("nordwind", IDA)
     clock.advance(A_WHILE)
     keeper.refresh(grant.id)
-    ads = google_ads.client(keeper, grant.id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
+    ads = google_ads.client(giving, grant.id, customer_id=CUSTOMER, endpoint=serving.grpc_target)
     emulator.revoke(IDA)
-    session = AuthorizedSession(google_auth.credentials(keeper, grant.id))  # type: ignore[no-untyped-call]
+    session = AuthorizedSession(google_auth.credentials(giving, grant.id))  # type: ignore[no-untyped-call]
     calls: list[tuple[object, Callable[[], object]]] = [
         (session, lambda: session.get(serving.url + LIST).raise_for_status()),
         (ads, lambda: ads.get_service("CustomerService").list_accessible_customers()),

@@ -17,7 +17,7 @@ _log = logging.getLogger("grantkeeper.clients")
 
 
 class GrantSource(AccountSource, Protocol):
-    """An AccountSource that also lists its grants: a Keeper."""
+    """An AccountSource that also lists its grants: a Keeper, a Remote."""
 
     def grants(
         self, owner: str | None = None, client: str | None = None, *, status: GrantStatus | None = None

@@ -21,7 +21,7 @@ def account_of(source: TokenSource, grant_id: str, *, kind: str, account_id: str
     if not isinstance(source, AccountSource):
         raise InvalidInput(
             f"{type(source).__name__} does not know which accounts grant {grant_id} reaches.",
-            advice="Pass a Keeper, or leave the account out and pass what the calls need yourself.",
+            advice="Pass a Keeper or a Remote, or leave the account out and pass what the calls need yourself.",
         )
     found = source.account(grant_id, kind=kind, account_id=account_id)
     if not found.enabled:
