@@ -153,7 +153,7 @@ def test_an_async_source_is_none_for_a_blocking_client(
 ) -> None:
     """Said at once, instead of a coroutine that nobody awaits."""
     source = awaited(giving)
-    with pytest.raises(InvalidInput, match="Async(Keeper|Remote) is for async clients only"):
+    with pytest.raises(InvalidInput, match=r"Async(Keeper|Remote) is for async clients only"):
         blocking.call(serving.url + PATH, bearer.auth(source, grant.id))
 
 

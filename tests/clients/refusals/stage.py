@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """An emulator that is served, a keeper on it, a Remote for it, and Ida's grants by the name of their OAuth client."""
+    """An emulator that is served, a keeper on it, a Remote for it, Ida's grants by the name of their OAuth client."""
 
     emulator: Emulator
     serving: Serving
