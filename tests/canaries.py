@@ -39,6 +39,7 @@ from sqlalchemy.engine import make_url
 
 from grantkeeper import emulator, model, seal
 from grantkeeper.errors import GrantkeeperError
+from grantkeeper.keeper.links.linking import Linking
 from grantkeeper.keeper.operators.desk import OperatorDesk
 from grantkeeper.store import SqlStore
 
@@ -56,8 +57,9 @@ _SENT = {
     "access_token": "access token",
     "id_token": "id_token",
 }
-_IN_BROWSER_URLS: Final = frozenset({"state", "authorization code", "one-time link"})
-"""RFC 6749 4.1.1 and 4.1.2 put the first two into URLs between the browser and the provider; a link is a URL."""
+_IN_BROWSER_URLS: Final = frozenset({"state", "authorization code", "one-time link", "link token", "connection proof"})
+"""RFC 6749 4.1.1 and 4.1.2 put the first two into URLs between the browser and the provider; a link is a URL, and
+a proof comes home in one."""
 _BROWSERS: Final = ("httpx2", "httpcore2", "httpx", "urllib3", "requests", "asyncio")
 """Loggers of HTTP clients: tests use these as the browser, whose URLs they log."""
 _OTHERS_LEAKS: Final = ("oauthlib", "requests_oauthlib")
@@ -196,6 +198,10 @@ def _invitation_made(_none: None, _invitation: model.Invitation, **values: Any) 
     AVIARY.add(values["url"].rpartition("/")[2], "link token")
 
 
+def _proof_made(proof: str, *_args: Any) -> None:
+    AVIARY.add(proof, "connection proof")
+
+
 def _ring_made(_none: None, _ring: seal.KeyRing, keys: Any) -> None:
     for key in keys:
         AVIARY.add(bytes(key), "key")
@@ -314,7 +320,8 @@ def _answered(message: Any, path: str) -> None:
         to_provider = name.lower() == b"location" and "client_id" in query and "code_challenge" in query
         if name.lower() != b"set-cookie":
             place = f"the header {bytes(name).decode()} of {path}"
-            AVIARY.show(place, text, frozenset({"state"}) if to_provider else frozenset())
+            home = frozenset({"connection proof"}) if "grantkeeper_proof" in query else frozenset()
+            AVIARY.show(place, text, frozenset({"state"}) if to_provider else home)
 
 
 def _watch_applications() -> None:
@@ -342,6 +349,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _after(OperatorDesk, "invite", _operator_invited)
     _after(model.SignedIn, "__init__", _signed_in)
     _after(model.Invitation, "__init__", _invitation_made)
+    _after(Linking, "proof", _proof_made)
     _after(seal.KeyRing, "__init__", _ring_made)
     _after(emulator.Emulator, "__init__", _world_made)
     _after(emulator.Emulator, "handle", _emulator_answered)

@@ -27,7 +27,7 @@ SAFE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-HTML = {"content-type": "text/html; charset=utf-8"}
+HTML = {"content-type": "text/html; charset=utf-8", "content-language": "en", "vary": "Accept-Language"}
 
 
 def golden(answer: httpx2.Response) -> dict[str, str]:

@@ -15,12 +15,13 @@ from starlette.routing import Route
 
 from grantkeeper.errors import GrantkeeperError, printable
 from grantkeeper.model import Picker
-from grantkeeper.web import outcome
-from grantkeeper.web.connect import Connect
+from grantkeeper.web import endings, outcome
+from grantkeeper.web.connect import Connect, SiteWays
 from grantkeeper.web.face import Face
 from grantkeeper.web.guard import Guard, dress
 from grantkeeper.web.pages import asset, show
 from grantkeeper.web.picker.handlers import Picking
+from grantkeeper.web.who import names_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ def grantkeeper_app(
     done_url: str | None = None,
     other_account: Literal["refuse", "add"] = "refuse",
     picker: Picker | None = DEFAULT_PICKER,
+    language: str | None = None,
 ) -> Starlette:
     """Return the pages that take a customer through the web flow.
 
@@ -62,9 +64,10 @@ def grantkeeper_app(
         other_account: what happens when another account consents than the one that is connected (`Keeper.begin`).
         picker: how people choose, after the consent, which accounts to share: by default on a page on which nothing is
             ticked yet. None asks nobody and shares all, also what appears later.
+        language: `en`, `de`, `fr`, `es` or `ja`; by default each browser chooses, English for those that want another.
 
     Raises:
-        InvalidInput: `done_url` leads elsewhere.
+        InvalidInput: `done_url` leads elsewhere; there is no such language.
     """
     face = Face(
         keeper=keeper,
@@ -75,11 +78,12 @@ def grantkeeper_app(
         done_url=done_url,
         other_account=other_account,
         picker=picker,
+        language=language or "",
     )
     app = Starlette(
-        routes=_routes(Connect(face=face), Picking(face=face)),
-        middleware=[Middleware(Guard, face=face, refuse=_refuser(face))],
-        exception_handlers=_handlers(face),
+        routes=_routes(Connect(face=face, ways=SiteWays(face=face)), Picking(face=face)),
+        middleware=[Middleware(Guard, face=face, refuse=refuser(face))],
+        exception_handlers=handlers(face),
     )
     # Starlette would answer a slash too many with 307 and a Location made of the Host header (O-17, V-39c).
     app.router.redirect_slashes = False
@@ -93,9 +97,14 @@ def _routes(connect: Connect, picking: Picking) -> list[Route]:
         Route("/callback/{client}", connect.callback, methods=["GET"]),
         Route("/accounts/{client}/{ref}", picking.accounts, methods=["GET", "POST"]),
         Route("/result/{client}/{ref}", connect.result, methods=["GET"]),
-        *(Route(f"/static/{name}", _static, methods=["GET"]) for name in _STATIC),
+        *static_routes(),
         Route("/healthz", _health, methods=["GET"]),
     ]
+
+
+def static_routes() -> list[Route]:
+    """Return the routes of our own style sheets and script."""
+    return [Route(f"/static/{name}", _static, methods=["GET"]) for name in _STATIC]
 
 
 async def _static(request: Request) -> Response:
@@ -108,7 +117,9 @@ async def _health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _handlers(face: Face) -> dict[type[Exception] | int, Callable[[Request, Exception], Response]]:
+def handlers(face: Face) -> dict[type[Exception] | int, Callable[[Request, Exception], Response]]:
+    """Return how the errors of the pages are shown."""
+
     def stopped(request: Request, error: Exception) -> Response:
         assert isinstance(error, outcome.Stop)  # noqa: S101 - registered for it
         return show(request, face, error.ending)
@@ -125,18 +136,19 @@ def _handlers(face: Face) -> dict[type[Exception] | int, Callable[[Request, Exce
         assert isinstance(error, GrantkeeperError)  # noqa: S101 - registered for it
         said = printable(str(error), _LOG_LIMIT)
         log.log(outcome.log_level(error), "a page ended in %s: %s", type(error).__name__, said)
-        names = outcome.Names(business=face.business, provider="the provider", client="the service", owner="you")
-        ending = outcome.ending(error, names)
+        ending = endings.ending(error, names_at(request, face))
         # Only the page that says how a flow ended succeeds by saying that it ended badly.
         return show(request, face, replace(ending, page_status=ending.status))
 
     def crashed(request: Request, _error: Exception) -> Response:
         response = show(request, face, outcome.crashed().ending)
-        dress(response.headers, form_targets=face.form_targets(), secure=face.secure)  # answered outside of the Guard
+        # Answered outside of the Guard.
+        dress(response.headers, form_targets=face.form_targets(), secure=face.secure, images=face.images)
         return response
 
     return {outcome.Stop: stopped, HTTPException: refused, GrantkeeperError: failed, Exception: crashed}
 
 
-def _refuser(face: Face) -> Callable[[Request, outcome.Stop], Response]:
+def refuser(face: Face) -> Callable[[Request, outcome.Stop], Response]:
+    """Return how the Guard shows that it turns a request away."""
     return lambda request, stop: show(request, face, stop.ending)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
 from grantkeeper.errors import BadCallback, DatabaseUnavailable, GrantkeeperError, NotFound
 from grantkeeper.model import Grant, GrantStatus, Redirect
 from grantkeeper.oauth.authorization import query_pairs
-from grantkeeper.web import guard, outcome
-from grantkeeper.web.face import provider_title, scope_words
+from grantkeeper.web import endings, guard, outcome
+from grantkeeper.web.face import provider_title, scope_texts
 from grantkeeper.web.pages import page, prefix, show
-from grantkeeper.web.picker.shares import after_flow, counted, shows
+from grantkeeper.web.picker.shares import after_flow, count, shows
 from grantkeeper.web.who import client_of, names_of, owner_of, ref_of, web_clients
 
 if TYPE_CHECKING:
@@ -22,9 +23,45 @@ if TYPE_CHECKING:
 
     from grantkeeper.model import OAuthClient
     from grantkeeper.web.face import Face
+    from grantkeeper.web.languages import Text
     from grantkeeper.web.picker.shares import Shares
 
 log = logging.getLogger("grantkeeper.web")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What the button sends that starts over: to where, and with which token; without one it is only a link."""
+
+    action: str
+    token: str = ""
+
+
+class Ways(Protocol):
+    """Where a person can go from the page that says how a flow ended."""
+
+    async def again(self, request: Request, client: OAuthClient, owner: str) -> Start | None:
+        """Return how to start over, or None when that cannot be done."""
+
+    async def back(self, request: Request) -> str:
+        """Return the address that leads back to the business, "" when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteWays:
+    """The ways of pages inside a site of the business."""
+
+    face: Face
+
+    async def again(self, request: Request, client: OAuthClient, owner: str) -> Start | None:
+        """Return the form of the connect page, or the page itself for a browser without a cookie."""
+        secret = guard.browser_secret(request, self.face)
+        token = guard.form_token(secret, owner, client.name) if secret else ""
+        return Start(action=f"{prefix(request)}/connect/{quote(client.name)}", token=token)
+
+    async def back(self, request: Request) -> str:
+        """Return the page of the site that it wants people to end on."""
+        return self.face.done_url or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +69,7 @@ class Connect:
     """The handlers. Each keeps to one rule: GET changes nothing, but for the callback, which spends its own flow."""
 
     face: Face
+    ways: Ways
 
     async def start(self, request: Request) -> Response:
         """Show what can be connected, and what is."""
@@ -54,9 +92,9 @@ class Connect:
             "connect.html",
             client=client,
             names=await names_of(request, self.face, client, owner),
-            needed=scope_words(client.provider, client.scopes),
-            optional=scope_words(client.provider, client.optional_scopes),
-            identity=scope_words(client.provider, client.provider.identity_scopes),
+            needed=scope_texts(client.provider, client.scopes),
+            optional=scope_texts(client.provider, client.optional_scopes),
+            identity=scope_texts(client.provider, client.provider.identity_scopes),
             current=await self._current(owner, client),
             token=guard.form_token(secret, owner, client.name),
             undo=client.provider.manage_url,
@@ -73,7 +111,8 @@ class Connect:
             secret = guard.browser_secret(request, self.face)
             secret = guard.check_token(fields.get("token", ""), secret, owner, client.name)
         except outcome.Stop as stop:
-            return show(request, self.face, stop.ending, start={"client": client.name, "token": ""})
+            start = Start(action=f"{prefix(request)}/connect/{quote(client.name)}")
+            return show(request, self.face, stop.ending, start=start)
         away = await self.face.keeper.begin(
             owner, client.name, flow=secret, other_account=self.face.other_account, picker=self.face.picker
         )
@@ -125,10 +164,10 @@ class Connect:
         found = await self.face.keeper.grants(owner=owner, client=client.name)
         return [grant for grant in found if grant.status is not GrantStatus.REVOKED]
 
-    async def _shown(self, owner: str, client: OAuthClient) -> list[tuple[Grant, str]]:
+    async def _shown(self, owner: str, client: OAuthClient) -> list[tuple[Grant, Text | None]]:
         """Return these grants, each with how many accounts it shares."""
         grants = await self._current(owner, client)
-        return [(each, await counted(self.face.keeper, each) if each.usable else "") for each in grants]
+        return [(each, await count(self.face.keeper, each) if each.usable else None) for each in grants]
 
     def _away(self, to: Redirect) -> Response:
         response = RedirectResponse(to.url, status_code=303)
@@ -160,19 +199,18 @@ class Connect:
         shares: Shares | None = None,
     ) -> Response:
         names = await names_of(request, self.face, client, owner)
-        ending = outcome.ending(done, names)
+        ending = endings.ending(done, names)
         if shares and shares.none:
-            ending = outcome.unshared(ending, names)
+            ending = endings.unshared(ending, names)
         missing = sorted(done.missing) if isinstance(done, Grant) else []
         shared = sorted(done.scopes - done.extra) if ending.tone == "good" and isinstance(done, Grant) else []
-        secret = guard.browser_secret(request, self.face)
-        token = guard.form_token(secret, owner, client.name) if secret else ""
         return show(
             request,
             self.face,
             ending,
-            start={"client": client.name, "token": token},
-            points=scope_words(client.provider, missing or shared),
+            start=await self.ways.again(request, client, owner) if ending.again else None,
+            back=await self.ways.back(request),
+            points=scope_texts(client.provider, missing or shared),
             said_by=provider_title(client.provider),
             undo=client.provider.manage_url,
             shares=shares,

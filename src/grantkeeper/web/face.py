@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from grantkeeper.errors import InvalidInput, Misconfigured, printable
 from grantkeeper.keeper.inputs import checked_owner
-from grantkeeper.web.guard import origin_of
+from grantkeeper.web import outcome
+from grantkeeper.web.guard import cookie_name, origin_of
+from grantkeeper.web.languages import LANGUAGES, Text, text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.model import Picker, Provider
+    from grantkeeper.web.links.brand import Brand
 
     Answer = str | None | Awaitable[str | None]
 
@@ -35,7 +38,10 @@ class Face:
     """Everything that a page needs beside the request.
 
     `owner` says whose browser this is (None: nobody is signed in), `owner_name` how to call them, `titles` how to
-    call an OAuthClient, `done_url` is a path of the host application to offer at the end.
+    call an OAuthClient, `done_url` is a path of the host application to offer at the end. `stranger` is what a browser
+    is told that belongs to nobody, `language` the one language to speak, "" when the browser chooses, and
+    `default_language` what those get who ask for none that we have. `return_to` are origins to which people may be led
+    in the end.
     """
 
     keeper: AsyncKeeper
@@ -46,9 +52,17 @@ class Face:
     done_url: str | None = None
     other_account: Literal["refuse", "add"] = "refuse"
     picker: Picker | None = None
+    stranger: Callable[[str], outcome.Stop] = outcome.signed_out
+    language: str = ""
+    default_language: str = "en"
+    brand: Brand | None = None
+    return_to: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse a `done_url` that leads elsewhere (V-55)."""
+        """Refuse a `done_url` that leads elsewhere (V-55), and a language that there is not."""
+        for each in filter(None, (self.language, self.default_language)):
+            if each not in LANGUAGES:
+                raise InvalidInput(f"language is one of {', '.join(LANGUAGES)}, or left out for the browser's.")
         if self.done_url is not None and not _PATH.fullmatch(self.done_url):
             raise InvalidInput("done_url must be a path of your own site that begins with one slash.")
 
@@ -60,12 +74,17 @@ class Face:
     @property
     def cookie(self) -> str:
         """The cookie's name."""
-        return "__Host-grantkeeper" if self.secure else "grantkeeper"
+        return cookie_name(secure=self.secure)
 
     def form_targets(self) -> set[str]:
-        """Return the origins that a form's answer may lead to: the providers', and back from them to us."""
+        """Return the origins that a form's answer may lead to: the providers', back from them to us, and home."""
         urls = [url for c in self.keeper.clients for url in (c.provider.authorization_endpoint, c.redirect_uri)]
-        return {origin_of(url) for url in urls}
+        return {origin_of(url) for url in urls} | self.return_to
+
+    @property
+    def images(self) -> bool:
+        """Whether a page shows a picture: the logo."""
+        return self.brand is not None and self.brand.logo is not None
 
     async def owner_of(self, request: Request) -> str | None:
         """Return the owner whom the host application says this browser belongs to; never from the URL.
@@ -107,13 +126,18 @@ def provider_title(provider: Provider) -> str:
     return printable(provider.title or provider.name, 60)
 
 
-def scope_words(provider: Provider, scopes: Iterable[str]) -> list[str]:
+def scope_texts(provider: Provider, scopes: Iterable[str]) -> list[Text | str]:
     """Return what scopes let the business do, in plain words, each sentence once, in order."""
     known = {**_IDENTITY_WORDS, **provider.scope_words}
     backwards = {answered: asked for asked, answered in provider.scope_aliases.items()}
-    words = (known.get(scope) or known.get(backwards.get(scope, "")) or _unknown(scope) for scope in scopes)
-    return list(dict.fromkeys(words))
+    found = (known.get(scope) or known.get(backwards.get(scope, "")) or _unknown(scope) for scope in scopes)
+    return list({str(words): words for words in found}.values())
 
 
-def _unknown(scope: str) -> str:
-    return f"Use the permission “{printable(scope.rstrip('/').rpartition('/')[2], 60)}”"
+def scope_words(provider: Provider, scopes: Iterable[str]) -> list[str]:
+    """Return `scope_texts` in English."""
+    return [str(each) for each in scope_texts(provider, scopes)]
+
+
+def _unknown(scope: str) -> Text:
+    return text("Use the permission “{name}”", name=printable(scope.rstrip("/").rpartition("/")[2], 60))

@@ -6,7 +6,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -56,17 +56,21 @@ FIXED_HEADERS: Final = (
 _HSTS: Final = ("strict-transport-security", "max-age=63072000")
 
 
-def content_security_policy(form_targets: Iterable[str], *, scripts: Literal["none", "own"] = "none") -> str:
+def content_security_policy(
+    form_targets: Iterable[str], *, scripts: Literal["none", "own"] = "none", images: Literal["none", "own"] = "none"
+) -> str:
     """Return the policy: nothing but our own style sheet, and forms to us and on to the providers.
 
-    `own` adds scripts that we serve, for the one page that has one; none is ever inline.
+    `own` adds scripts that we serve, for the one page that has one, or the business's logo; none is ever inline.
 
     Chromium applies `form-action` to the redirect that answers a form, so the providers' origins must be in it
     (CSP level 3, 6.4.1; observed in Chromium, November 2026).
     """
     targets = " ".join(("'self'", *sorted(set(form_targets))))
     own = " script-src 'self';" if scripts == "own" else ""
-    return f"default-src 'none';{own} style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    pictures = " img-src 'self';" if images == "own" else ""
+    end = f"style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    return f"default-src 'none';{own}{pictures} {end}"
 
 
 def origin_of(url: str) -> str:
@@ -76,6 +80,18 @@ def origin_of(url: str) -> str:
     port = "" if parts.port in (None, default) else f":{parts.port}"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{port}"
+
+
+class Jar(Protocol):
+    """Whose cookies they are: the name of the one that binds flows to a browser, and whether https is in use."""
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether https is in use."""
 
 
 class Guard:
@@ -94,7 +110,8 @@ class Guard:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                dress(headers, form_targets=self._face.form_targets(), secure=self._face.secure)
+                face = self._face
+                dress(headers, form_targets=face.form_targets(), secure=face.secure, images=face.images)
             await send(message)
 
         stop = _oversized(scope)
@@ -102,11 +119,14 @@ class Guard:
         await inner(scope, receive, dressed)
 
 
-def dress(headers: MutableHeaders, *, form_targets: Iterable[str] = (), secure: bool = False) -> None:
+def dress(
+    headers: MutableHeaders, *, form_targets: Iterable[str] = (), secure: bool = False, images: bool = False
+) -> None:
     """Set the safe headers where they are not set; the style sheet has a Cache-Control of its own."""
     for name, value in FIXED_HEADERS:
         headers.setdefault(name, value)
-    headers.setdefault("content-security-policy", content_security_policy(form_targets))
+    policy = content_security_policy(form_targets, images="own" if images else "none")
+    headers.setdefault("content-security-policy", policy)
     if secure:
         headers.setdefault(*_HSTS)
 
@@ -129,7 +149,7 @@ def _at_most(digits: bytes, limit: int) -> bool:
     return len(short) <= len(str(limit)) and int(short) <= limit
 
 
-def browser_secret(request: Request, face: Face) -> str | None:
+def browser_secret(request: Request, face: Jar) -> str | None:
     """Return this browser's secret from its cookie, or None when there is none of the right form."""
     value = request.cookies.get(face.cookie, "")
     return value if _SECRET.fullmatch(value) else None
@@ -140,11 +160,19 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def set_cookie(response: Response, face: Face, value: str) -> None:
-    """Keep the secret in this browser; `__Host-` over https pins Path=/, Secure and no Domain (RFC 6265bis 4.1.3)."""
-    response.set_cookie(
-        face.cookie, value, max_age=COOKIE_LIFE, path="/", secure=face.secure, httponly=True, samesite="lax"
-    )
+def cookie_name(*, secure: bool) -> str:
+    """Return the name of our cookie; `__Host-` over https pins Path=/, Secure and no Domain (RFC 6265bis 4.1.3)."""
+    return "__Host-grantkeeper" if secure else "grantkeeper"
+
+
+def set_cookie(response: Response, face: Jar, value: str) -> None:
+    """Keep the secret in this browser."""
+    keep(response, face, face.cookie, value)
+
+
+def keep(response: Response, face: Jar, name: str, value: str) -> None:
+    """Keep a value in this browser for an hour, out of reach of scripts and of other sites' forms."""
+    response.set_cookie(name, value, max_age=COOKIE_LIFE, path="/", secure=face.secure, httponly=True, samesite="lax")
 
 
 def reference(state: str) -> str:

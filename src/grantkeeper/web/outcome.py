@@ -1,31 +1,17 @@
-"""How things end, in words for the person in front of the browser and as a problem for a program (RFC 9457).
+"""What a page says when it is about how something ended, and the refusals that every page shares.
 
-Pure: a grant or an error in, an `Ending` out. What a provider said is cut and cleaned (`printable`) and escaped by the
-template, never trusted.
+For a program the same is a problem (RFC 9457), in English.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Literal
 
-from grantkeeper.errors import (
-    AccountMismatch,
-    BadCallback,
-    Conflict,
-    ConsentDenied,
-    ConsentRequired,
-    DatabaseUnavailable,
-    GrantkeeperError,
-    Misconfigured,
-    NotFound,
-    ProviderUnavailable,
-    SealBroken,
-    printable,
-)
-from grantkeeper.model import Grant, GrantStatus
+from grantkeeper.errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, SealBroken
+from grantkeeper.web.languages import Said, Text, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,30 +20,20 @@ Tone = Literal["good", "attention", "bad"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """How to call the four parties on a page."""
-
-    business: str
-    provider: str
-    client: str
-    owner: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How something ended: `text` are paragraphs, `again` the label of the button that starts over ("" for none).
 
     `status` is what a program gets; `page_status` what the page is answered with: that a person said no is a
-    successful answer to "how did it end?".
+    successful answer to "how did it end?". What is a `Text` is shown in the person's language.
     """
 
     kind: str
     status: int
     tone: Tone
-    title: str
-    text: tuple[str, ...]
+    title: Text | Said | str
+    text: tuple[Text | Said | str, ...]
     said: str = ""
-    again: str = ""
+    again: Text | str = ""
     page_status: int = 200
 
 
@@ -69,14 +45,7 @@ class Stop(Exception):
         self.ending = ending
 
 
-def ending(result: Grant | GrantkeeperError, names: Names) -> Ending:
-    """Return how a flow ended."""
-    if isinstance(result, Grant):
-        return _connected(result, names) if result.status is GrantStatus.ACTIVE else _incomplete(result, names)
-    for kind, words in _ENDINGS:
-        if isinstance(result, kind):
-            return words(result, names)
-    return _our_fault(result, names)
+OPEN_THE_PAGE: Final = text("Open the page")
 
 
 def log_level(error: GrantkeeperError) -> int:
@@ -86,221 +55,25 @@ def log_level(error: GrantkeeperError) -> int:
     return logging.ERROR if isinstance(error, (Misconfigured, SealBroken, Conflict)) else logging.INFO
 
 
-def _connected(grant: Grant, names: Names) -> Ending:
-    who = f" as {printable(grant.email, 120)}" if grant.email else ""
-    return Ending(
-        kind="connected",
-        status=200,
-        tone="good",
-        title=f"{names.client} is connected",
-        text=(f"{names.business} can now work with {names.client} for {names.owner}{who}.",),
-    )
-
-
-def unshared(connected: Ending, names: Names) -> Ending:
-    """Return the end of a flow that went well, but whose person shares no account."""
-    text = f"The connection is in place, but no account is shared: {names.business} can do nothing with it yet."
-    return replace(connected, kind="nothing_shared", tone="attention", text=(text,))
-
-
-def _incomplete(grant: Grant, names: Names) -> Ending:
-    if not grant.missing:
-        return _consent(ConsentRequired("", reason=grant.reason), names)
-    return Ending(
-        kind="scopes_missing",
-        status=409,
-        tone="attention",
-        title="Almost: a permission is missing",
-        text=(
-            (
-                f"{names.provider} told us that you did not allow everything {names.client} needs. "
-                f"{names.business} cannot use the connection until this is allowed:"
-            ),
-        ),
-        again="Try again",
-    )
-
-
-def _denied(error: GrantkeeperError, names: Names) -> Ending:
-    return Ending(
-        kind="denied",
-        status=403,
-        tone="attention",
-        title="Nothing was connected",
-        text=(
-            (
-                f"On {names.provider}’s page you chose not to give access. That is fine: {names.business} received "
-                "nothing, and nothing that was connected before has changed."
-            ),
-            "If it was a slip, you can try again.",
-        ),
-        said=_provider_words(error, silent="access_denied"),
-        again="Try again",
-    )
-
-
-def _other_account(error: GrantkeeperError, names: Names) -> Ending:
-    assert isinstance(error, AccountMismatch)  # noqa: S101 - the table below says so
-    before = " or ".join(printable(each, 120) for each in error.expected) or "another account"
-    return Ending(
-        kind="other_account",
-        status=409,
-        tone="attention",
-        title="That was another account",
-        text=(
-            (
-                f"{names.owner} is connected as {before}, and this time {printable(error.actual, 120)} signed in. "
-                "To be safe, nothing was changed."
-            ),
-            (
-                f"Try again and choose {before} on {names.provider}’s page. To move to the other account, disconnect "
-                f"the old one at {names.business} first."
-            ),
-        ),
-        again="Try again",
-    )
-
-
-def _consent(error: GrantkeeperError, names: Names) -> Ending:
-    return Ending(
-        kind="consent_required",
-        status=409,
-        tone="attention",
-        title="One more time, please",
-        text=(
-            (
-                f"{names.provider} gave no lasting access this time, so {names.client} is not connected. Going through "
-                "it once more usually helps."
-            ),
-            *((printable(error.advice),) if error.advice else ()),
-        ),
-        said=_provider_words(error),
-        again="Try again",
-    )
-
-
-def _unavailable(error: GrantkeeperError, names: Names) -> Ending:
-    return Ending(
-        kind="provider_unavailable",
-        status=503,
-        tone="bad",
-        title=f"{names.provider} did not answer",
-        text=(
-            (
-                f"We could not finish with {names.provider}: it could not be reached, or it is in trouble. Nothing was "
-                "connected, and nothing you had before has changed."
-            ),
-            "Wait a minute, then try again.",
-        ),
-        said=_provider_words(error),
-        again="Try again",
-    )
-
-
-def _bad_callback(error: GrantkeeperError, _names: Names) -> Ending:
-    return Ending(
-        kind="bad_callback",
-        status=400,
-        tone="bad",
-        title="We cannot go on from here",
-        text=(
-            f"{printable(error.args[0])} Nothing was connected, and nothing you had before has changed.",
-            printable(error.advice) or "Start again in this browser.",
-            "If somebody sent you this address, just close the page.",
-        ),
-        said=_provider_words(error),
-        again="Start again",
-        page_status=400,
-    )
-
-
-def _database(_error: GrantkeeperError, names: Names) -> Ending:
-    return Ending(
-        kind="database_unavailable",
-        status=503,
-        tone="bad",
-        title="We cannot write this down right now",
-        text=(
-            f"{names.business} has trouble with its own records, and you did nothing wrong.",
-            "Reload this page in a moment. If you keep seeing it, start again.",
-        ),
-        again="Start again",
-        page_status=503,
-    )
-
-
-def unsaved(error: GrantkeeperError, names: Names) -> Ending:
-    """Return the end of a choice that could not be saved; its button leads back to the page of the choice."""
-    if isinstance(error, DatabaseUnavailable):
-        return replace(_database(error, names), again="Open the page")
-    return Ending(
-        kind="not_saved",
-        status=409,
-        tone="attention",
-        title="Your choice was not saved",
-        text=("The connection was changed at the same moment. Open the page again, and look at the ticks once more.",),
-        again="Open the page",
-        page_status=409,
-    )
-
-
-def _not_found(_error: GrantkeeperError, _names: Names) -> Ending:
-    return missing().ending
-
-
-def _our_fault(_error: GrantkeeperError, names: Names) -> Ending:
-    return Ending(
-        kind="misconfigured",
-        status=500,
-        tone="bad",
-        title="This is on our side",
-        text=(
-            (
-                f"The connection to {names.provider} is not set up correctly at {names.business}. "
-                "Nothing was connected, and you did nothing wrong."
-            ),
-            f"Please tell {names.business}; trying again will not help until it is mended.",
-        ),
-    )
-
-
-_ENDINGS: Final = (
-    (ConsentDenied, _denied),
-    (AccountMismatch, _other_account),
-    (ConsentRequired, _consent),
-    (ProviderUnavailable, _unavailable),
-    (DatabaseUnavailable, _database),
-    (BadCallback, _bad_callback),
-    (NotFound, _not_found),
-    (Misconfigured, _our_fault),
-)
-
-
-def _provider_words(error: GrantkeeperError, *, silent: str = "") -> str:
-    """Return what the provider said, unless it is only the word that says what the page says anyway."""
-    said = error.provider
-    return "" if said is None or (said.error == silent and not said.description) else str(said)
-
-
 def missing() -> Stop:
     """Return the stop for an address that leads nowhere."""
-    return _stop("not_found", 404, "There is no such page", "The address is mistyped, or what it led to is gone.")
+    title, said = text("There is no such page"), text("The address is mistyped, or what it led to is gone.")
+    return _stop("not_found", 404, title, said)
 
 
 def not_allowed() -> Stop:
     """Return the stop for a method that the address does not have."""
-    return _stop("method_not_allowed", 405, "That cannot be done here", "Nothing was changed.")
+    return _stop("method_not_allowed", 405, text("That cannot be done here"), text("Nothing was changed."))
 
 
 def signed_out(business: str) -> Stop:
     """Return the stop for a browser that belongs to no owner."""
-    return _stop(
-        "signed_out",
-        401,
-        f"Please sign in to {business} first",
-        f"This page belongs to an account at {business}. Sign in there, in this browser, and open it again. "
+    said = text(
+        "This page belongs to an account at {business}. Sign in there, in this browser, and open it again. "
         "Nothing was changed.",
+        business=business,
     )
+    return _stop("signed_out", 401, text("Please sign in to {business} first", business=business), said)
 
 
 def refused(status: int, business: str) -> Stop:
@@ -312,49 +85,47 @@ def refused(status: int, business: str) -> Stop:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return not_allowed()
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _stop("refused", status, "You cannot open this page", f"{business} refused it. Nothing was changed.")
-    text = f"{business} cannot show this page right now. Nothing was changed. Please try again in a moment."
-    return _stop("unavailable", status, "Something went wrong on our side", text)
+        said = text("{business} refused it. Nothing was changed.", business=business)
+        return _stop("refused", status, text("You cannot open this page"), said)
+    said = text(
+        "{business} cannot show this page right now. Nothing was changed. Please try again in a moment.",
+        business=business,
+    )
+    return _stop("unavailable", status, WENT_WRONG, said)
+
+
+WENT_WRONG: Final = text("Something went wrong on our side")
 
 
 def cross_site() -> Stop:
     """Return the stop for a form that another site sent."""
-    return _stop(
-        "cross_site",
-        403,
-        "That did not come from our page",
-        "This can only be done with the button on our own page. Nothing was changed.",
-        again="Open the page",
-    )
+    said = text("This can only be done with the button on our own page. Nothing was changed.")
+    return _stop("cross_site", 403, text("That did not come from our page"), said, again=OPEN_THE_PAGE)
 
 
 def stale_form() -> Stop:
     """Return the stop for a form without the cookie or the token of this browser."""
-    return _stop(
-        "stale_form",
-        403,
-        "This page has been open too long",
+    said = text(
         "Open it again and press the button once more. If this keeps coming back, your browser may be refusing "
-        "cookies: they are needed to make sure that it is you who comes back. Nothing was changed.",
-        again="Open the page",
+        "cookies: they are needed to make sure that it is you who comes back. Nothing was changed."
     )
+    return _stop("stale_form", 403, text("This page has been open too long"), said, again=OPEN_THE_PAGE)
 
 
 def too_large(status: int) -> Stop:
     """Return the stop for a request that is larger than anything we expect."""
-    return _stop("too_large", status, "That is too much", "The request is larger than anything this page expects.")
+    said = text("The request is larger than anything this page expects.")
+    return _stop("too_large", status, text("That is too much"), said)
 
 
 def crashed() -> Stop:
     """Return the stop for an error that nobody foresaw."""
-    return _stop(
-        "internal_error", 500, "Something went wrong on our side", "It was noted. Please try again in a moment."
-    )
+    return _stop("internal_error", 500, WENT_WRONG, text("It was noted. Please try again in a moment."))
 
 
-def _stop(kind: str, status: int, title: str, text: str, again: str = "") -> Stop:
+def _stop(kind: str, status: int, title: Text, said: Text, again: Text | str = "") -> Stop:
     return Stop(
-        Ending(kind=kind, status=status, tone="bad", title=title, text=(text,), again=again, page_status=status)
+        Ending(kind=kind, status=status, tone="bad", title=title, text=(said,), again=again, page_status=status)
     )
 
 
@@ -364,14 +135,14 @@ def problem(ending: Ending) -> Mapping[str, object]:
         "type": f"urn:grantkeeper:problem:{ending.kind}",
         "title": _phrase(ending),
         "status": ending.status,
-        "detail": " ".join((f"{ending.title}.", *ending.text)),
+        "detail": " ".join((f"{ending.title}.", *map(str, ending.text))),
     }
     return body | ({"provider": ending.said} if ending.said else {})
 
 
 def _phrase(ending: Ending) -> str:
     """Return the status's own words; a host application may raise a status that has none."""
-    return HTTPStatus(ending.status).phrase if ending.status in set(HTTPStatus) else ending.title
+    return HTTPStatus(ending.status).phrase if ending.status in set(HTTPStatus) else str(ending.title)
 
 
 def wants_problem(accept: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
+from grantkeeper.web.languages import Words, known, preferred
 from grantkeeper.web.outcome import Ending, problem, wants_problem
 
 if TYPE_CHECKING:
@@ -49,14 +50,19 @@ def prefix(request: Request) -> str:
     return f"/{quote(path)}" if path else ""
 
 
+def words_of(request: Request, face: Face) -> Words:
+    """Return the language to speak: the one that was asked for, else what the browser likes best (RFC 9110 12.5.4)."""
+    asked = known(getattr(request.state, "language", "") or face.language)
+    return Words(asked or preferred(request.headers.get("accept-language", ""), face.default_language))
+
+
 def page(request: Request, face: Face, template: str, *, status: int = 200, **values: Any) -> Response:
     """Render a template."""
-    text = (
-        _templates()
-        .get_template(template)
-        .render(prefix=prefix(request), version=asset_version, face=face, business=face.business, **values)
-    )
-    return HTMLResponse(text, status_code=status)
+    say = words_of(request, face)
+    shared = {"prefix": prefix(request), "version": asset_version, "face": face, "business": face.business, "say": say}
+    text = _templates().get_template(template).render(shared | values)
+    headers = {"content-language": say.code, "vary": "Accept-Language"}
+    return HTMLResponse(text, status_code=status, headers=headers)
 
 
 def show(request: Request, face: Face, ending: Ending, **values: Any) -> Response:
@@ -64,5 +70,6 @@ def show(request: Request, face: Face, ending: Ending, **values: Any) -> Respons
     if wants_problem(request.headers.get("accept", "")) and ending.status >= 400:
         text = json.dumps(problem(ending), ensure_ascii=False)
         return Response(text, status_code=ending.status, media_type="application/problem+json")
-    shown = {"start": None, "reopen": "", "points": (), "said_by": "", "undo": None, "shares": None} | values
+    nothing = {"start": None, "reopen": "", "points": (), "said_by": "", "undo": None, "shares": None}
+    shown = nothing | {"back": face.done_url} | values
     return page(request, face, "ending.html", status=ending.page_status, ending=ending, **shown)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from grantkeeper.web import outcome
+from grantkeeper.web.endings import Names
 from grantkeeper.web.face import provider_title
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def owner_of(request: Request, face: Face) -> str:
     """Return the owner of this browser, or stop: nothing here is for a browser that belongs to nobody (V-31)."""
     owner = await face.owner_of(request)
     if not owner:
-        raise outcome.signed_out(face.business)
+        raise face.stranger(face.business)
     return owner
 
 
@@ -47,11 +48,23 @@ def ref_of(request: Request) -> str:
     return ref
 
 
-async def names_of(request: Request, face: Face, client: OAuthClient, owner: str) -> outcome.Names:
+async def names_of(request: Request, face: Face, client: OAuthClient, owner: str) -> Names:
     """Return how to call everybody on a page."""
-    return outcome.Names(
+    return Names(
         business=face.business,
         provider=provider_title(client.provider),
         client=face.title(client.name),
         owner=await face.name_of_owner(request, owner),
+    )
+
+
+def names_at(request: Request, face: Face) -> Names:
+    """Return how to call everybody where nothing is certain but the address; the business stands for who is unknown."""
+    name = request.path_params.get("client")
+    client = next((each for each in web_clients(face) if each.name == name), None)
+    return Names(
+        business=face.business,
+        provider=provider_title(client.provider) if client else face.business,
+        client=face.title(client.name) if client else face.business,
+        owner=face.business,
     )

@@ -24,6 +24,9 @@ PROOF_LIFE: Final = timedelta(minutes=10)
 LATE: Final = timedelta(minutes=10)
 """How late somebody may come back by an invitation that they followed in time: as long as a flow lives."""
 
+UNINVITED: Final = "Somebody else was invited than the person who consented. Nothing was changed."
+"""By these words an outcome that was written down is told from that of a connected account."""
+
 
 def sha256(value: str) -> str:
     """Return the hash under which a 256-bit random value is kept: enough entropy that no salt is needed (O-02)."""
@@ -115,7 +118,7 @@ class Invited:
         expect = row.link.expect
         if expect is not None and not fits(expect, identity):
             raise AccountMismatch(
-                "Somebody else was invited than the person who consented. Nothing was changed.",
+                UNINVITED,
                 grant_id=row.link.grant_id or None,
                 expected=(expect.value,),
                 actual=identity.email or identity.subject,

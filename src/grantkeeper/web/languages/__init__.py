@@ -38,15 +38,13 @@ _MOST_RANGES: Final = 20
 class Text:
     """A sentence by its English words, with what stands in its places.
 
-    `one` are the words for a `count` of one. `otherwise` is a more general sentence, for a language whose catalogue
-    lacks the words: those of errors are more than anybody should translate.
+    `one` are the words for a `count` of one.
     """
 
     key: str
     values: Mapping[str, object] = field(default_factory=dict)
     one: str = ""
     count: int = 0
-    otherwise: Text | None = None
 
     def __str__(self) -> str:
         """Return it in English, as plain text."""
@@ -56,6 +54,34 @@ class Text:
     def worded(self, code: str) -> str:
         """Return the words that fit the count, still with their places."""
         return self.one if self.one and self.count in _ONE.get(code, ()) else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words that come from elsewhere, an error's above all: translated where they are known.
+
+    `otherwise` is a more general sentence, for a language that lacks them: there are more of them than anybody should
+    translate.
+    """
+
+    words: str
+    otherwise: Text
+
+    def __str__(self) -> str:
+        """Return them as they came."""
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Names of which one is meant."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return them in English, as plain text."""
+        *first, last = self.names
+        return f"{', '.join(first)} or {last}" if first else last
 
 
 def text(key: str, /, **values: object) -> Text:
@@ -82,24 +108,26 @@ class Words:
         """Return a sentence about `count` things."""
         return self.of(counted(count, one, other, **values))
 
-    def of(self, said: Text | str) -> Markup:
+    def of(self, said: Text | Said | Either | str) -> Markup:
         """Return a sentence; a plain `str` is somebody's own words, and stays as it is unless it is known here."""
-        catalogue = _catalogue(self.code)
-        if isinstance(said, str):
-            return Markup(catalogue[said]) if said in catalogue else escape(said)  # noqa: S704 - ours
-        if said.otherwise is not None and catalogue and said.key not in catalogue:
-            return self.of(said.otherwise)
+        words = catalogue(self.code)
+        match said:
+            case str():
+                return Markup(words[said]) if said in words else escape(said)  # noqa: S704 - ours
+            case Said():
+                return self.of(said.otherwise if words and said.words not in words else said.words)
+            case Either():
+                return self._listed(said.names, "{first} or {last}")
         key = said.worded(self.code)
-        values = {name: self.of(each) if isinstance(each, Text) else each for name, each in said.values.items()}
-        return Markup(catalogue.get(key, key)).format(**values)  # noqa: S704 - ours
-
-    def either(self, names: Iterable[str]) -> Markup:
-        """Return names of which one is meant: `a, b or c`."""
-        return self._listed(names, "{first} or {last}")
+        values = {name: self._filled(each) for name, each in said.values.items()}
+        return Markup(words.get(key, key)).format(**values)  # noqa: S704 - ours
 
     def both(self, names: Iterable[str]) -> Markup:
         """Return names that are all meant: `a, b and c`."""
         return self._listed(names, "{first} and {last}")
+
+    def _filled(self, value: object) -> object:
+        return self.of(value) if isinstance(value, Text | Said | Either) else value
 
     def _listed(self, names: Iterable[str], key: str) -> Markup:
         *first, last = names
@@ -109,18 +137,13 @@ class Words:
 
 
 @cache
-def _catalogue(code: str) -> Mapping[str, str]:
-    """Return English -> translated; nothing for English."""
+def catalogue(code: str) -> Mapping[str, str]:
+    """Return a language's catalogue, English -> translated; nothing for English."""
     if code == "en":
         return {}
     data = resources.files("grantkeeper.web.languages").joinpath(f"{code}.toml").read_text("utf-8")
     words: Mapping[str, str] = tomllib.loads(data)
     return words
-
-
-def catalogue(code: str) -> Mapping[str, str]:
-    """Return a language's catalogue: English -> translated."""
-    return _catalogue(code)
 
 
 def known(code: str) -> str:

@@ -21,7 +21,7 @@ from grantkeeper.errors import (
     NotFound,
     printable,
 )
-from grantkeeper.web import guard, outcome
+from grantkeeper.web import endings, guard, outcome
 from grantkeeper.web.pages import page, prefix, show
 from grantkeeper.web.picker import words
 from grantkeeper.web.picker.sheet import sheet
@@ -115,7 +115,7 @@ class Picking:
             ending = stop.ending
         except (AccessRefused, Conflict, DatabaseUnavailable) as error:
             log.warning("a choice ended in %s: %s", type(error).__name__, printable(str(error)))
-            ending = outcome.unsaved(error, await names_of(request, self.face, visit.client, visit.owner))
+            ending = endings.unsaved(error, await names_of(request, self.face, visit.client, visit.owner))
         return show(request, self.face, ending, reopen=self._path(request, "accounts"))
 
     async def _visit(self, request: Request) -> Visit | None:
@@ -231,7 +231,9 @@ class Picking:
         lines = sheet(reached.accounts, ticks(), search)
         template = "picker.html" if reached.accounts else "nothing.html"
         response = page(request, self.face, template, status=_STATUS[values["notice"]], sheet=lines, **values)
-        policy = guard.content_security_policy(self.face.form_targets(), scripts="own")
+        policy = guard.content_security_policy(
+            self.face.form_targets(), scripts="own", images="own" if self.face.images else "none"
+        )
         response.headers["content-security-policy"] = policy
         return response
 

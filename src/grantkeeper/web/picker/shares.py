@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from grantkeeper.errors import GrantkeeperError
+from grantkeeper.web.languages import counted
 from grantkeeper.web.picker.words import called, written
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.model import Account, Grant, Picker
+    from grantkeeper.web.languages import Text
 
 log = logging.getLogger("grantkeeper.web")
 _NAMED: Final = 8
@@ -55,17 +57,20 @@ async def after_flow(keeper: AsyncKeeper, flow: str | None, ref: str, owner: str
     return None if accounts is None else _of(accounts, change=change)
 
 
-async def counted(keeper: AsyncKeeper, grant: Grant) -> str:
-    """Return how many accounts a grant shares, in words; "" when nobody has looked yet."""
+async def count(keeper: AsyncKeeper, grant: Grant) -> Text | None:
+    """Return how many accounts a grant shares, in words; None when nobody has looked yet."""
     try:
         accounts = await _known(keeper, grant)
     except GrantkeeperError as error:
         log.info("what a grant shares could not be shown: %s", error)
-        return ""
+        return None
     if not accounts:
-        return ""
+        return None
     there = [each for each in accounts if each.lost_at is None]
-    return f"{sum(each.shared for each in there)} of {len(there)} {'account' if len(there) == 1 else 'accounts'} shared"
+    shared = sum(each.shared for each in there)
+    return counted(
+        len(there), "{shared} of {count} account shared", "{shared} of {count} accounts shared", shared=shared
+    )
 
 
 def shows(picker: Picker | None) -> bool:

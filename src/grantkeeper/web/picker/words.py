@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 _STATUS: Final = {"CANCELED": "Cancelled", "NOT_ENABLED": "Not set up, or cancelled"}
 """The API's words that a person would read as something else, or not at all."""
+STATUSES: Final = (
+    *_STATUS.values(),
+    "Suspended",
+    "Closed",
+    "Draft",
+    "Paused",
+    "Entity status archived",
+    "Entity status draft",
+    "Entity status paused",
+    "Entity status scheduled for deletion",
+    "Not reached any more",
+    "Not active",
+)
+"""What `status` says in all likelihood, for the catalogues."""
 
 
 def title(kind: str) -> str:
@@ -27,12 +41,12 @@ def written(account: Account) -> str:
 
 
 def called(account: Account) -> str:
-    """Return an account's name."""
-    return printable(account.name, 120) or "Without a name"
+    """Return an account's name, "" when it has none."""
+    return printable(account.name, 120)
 
 
 def status(account: Account) -> str:
-    """Return what is the matter with an account, "" when nothing is."""
+    """Return what is the matter with an account, "" when nothing is; in English, which the catalogues know."""
     if account.lost_at is not None:
         return "Not reached any more"
     if account.enabled:

@@ -57,6 +57,12 @@ if (form && "whole" in form.dataset) {
   // What matches or stands below a match; managers that only lead there are in sight, but "all found" leaves them out.
   let hits = new Set(lines);
 
+  // The sentences of the page's language come with the form.
+  function allOf(line, searched) {
+    const said = form.dataset;
+    return line ? (searched ? said.foundBelow : said.below) : searched ? said.found : said.all;
+  }
+
   function recount() {
     for (const set of sets) {
       const shown = set.members.filter((line) => hits.has(line));
@@ -64,8 +70,7 @@ if (form && "whole" in form.dataset) {
       set.every.checked = shown.length > 0 && ticked === shown.length;
       set.every.indeterminate = ticked > 0 && ticked < shown.length;
       set.every.closest(".bulk").hidden = shown.length === 0;
-      const which = search.value.trim() ? " found" : set.line ? "" : " accounts";
-      say(set.label, `All ${shown.length}${which}${set.line ? " below" : ""}`);
+      say(set.label, allOf(set.line, search.value.trim()).replace("{count}", String(shown.length)));
       if (set.line) {
         const all = set.members.filter((line) => box.get(line).checked).length;
         say(counts.get(set), String(all));
@@ -109,7 +114,8 @@ if (form && "whole" in form.dataset) {
     for (const line of lines) line.hidden = !shown.has(line);
     for (const group of form.querySelectorAll("fieldset")) group.hidden = !group.querySelector(".tree li:not([hidden])");
     unfold(Boolean(wanted));
-    say(found, wanted ? `${hits.size} of ${lines.length} found` : "");
+    const result = form.dataset.result.replace("{found}", String(hits.size)).replace("{all}", String(lines.length));
+    say(found, wanted ? result : "");
     recount();
   }
 

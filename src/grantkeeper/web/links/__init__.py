@@ -1,0 +1,1 @@
+"""The pages that an invitation leads to."""
