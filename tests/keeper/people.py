@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from grantkeeper import Grant, Keeper, OAuthClient, Redirect
+from grantkeeper import Event, Grant, Keeper, OAuthClient, Redirect
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import Request, Response
 from grantkeeper.seal import KeyRing, new_key
@@ -37,6 +37,11 @@ def renamed(subject: str, claims: dict[str, Any], header: dict[str, Any]) -> tup
 def exchanges(emulator: Emulator) -> int:
     """How many authorization codes were sent to the token endpoint."""
     return len(emulator.requests("/token", grant_type="authorization_code"))
+
+
+def account_events(keeper: Keeper, grant_id: str | None = None) -> list[Event]:
+    """What was told of accounts; consents and refusals are told of, too."""
+    return [event for event in keeper.events(grant_id=grant_id) if event.kind.startswith("grant.accounts_")]
 
 
 def refreshes(emulator: Emulator) -> int:

@@ -124,7 +124,7 @@ def test_a_token_in_memory_is_answered_without_a_thread(connect: Connect, keeper
 
 def test_every_verb_of_the_keeper_is_there_with_the_same_arguments() -> None:
     """One vocabulary; `remembered` and `stored` are how token() avoids a thread."""
-    own = {"from_env", "from_settings", "remembered", "stored"}
+    own = {"from_env", "from_settings", "remembered", "stored", "whose"}
     verbs = {name for name in vars(Keeper) if not name.startswith("_")} - own
 
     for name in verbs:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -25,7 +26,7 @@ from grantkeeper import (
 )
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper.consent.invited import sha256
-from grantkeeper.model import GrantRow, Sharing
+from grantkeeper.model import GrantRow
 from grantkeeper.testing import EmulatorTransport, consent
 from keeper.people import IDA, SAM, TOM, Two, refreshes
 
@@ -188,10 +189,10 @@ def test_two_browsers_of_two_people_at_once_leave_one_connected(both: Two, emula
 
     insert = both.store.insert_grant
 
-    def after_tom(row: GrantRow, *, sharing: Sharing) -> None:
+    def after_tom(row: GrantRow, **rest: Any) -> None:
         both.store.insert_grant = insert  # type: ignore[method-assign]
         tom_first()
-        insert(row, sharing=sharing)
+        insert(row, **rest)
 
     both.store.insert_grant = after_tom  # type: ignore[assignment]
     with pytest.raises(AccountMismatch):

@@ -13,7 +13,7 @@ from grantkeeper.emulator import Emulator
 from grantkeeper.model import Look, Store
 from grantkeeper.testing import Connect, oauth_client
 from keeper.accounts.scene import ADS, MANAGER, PLANTS, SHOP, WINTER, gain, ids, lose, walk
-from keeper.people import IDA, SAM
+from keeper.people import IDA, SAM, account_events
 
 
 def told(keeper: Keeper, grant_id: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_the_first_look_is_no_drift(connect: Connect, keeper: Keeper) -> None:
     """All of it appeared, and nobody has to be told."""
     grant = connect("acme", IDA)
     assert ids(list(keeper.discover(grant.id).appeared)) == [SHOP, WINTER]
-    assert keeper.events(grant_id=grant.id) == []
+    assert account_events(keeper, grant.id) == []
 
 
 def test_what_appeared_is_found_and_told(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
@@ -52,7 +52,7 @@ def test_losing_one_of_two_and_losing_the_last_are_told_differently(
     lose(emulator, IDA, SHOP)
     second = keeper.discover(grant.id)
     assert [(each.last_shared_lost, each.shared_left) for each in (first, second)] == [(False, 1), (True, 0)]
-    one, last = (event.data for event in keeper.events(grant_id=grant.id))
+    one, last = (event.data for event in account_events(keeper, grant.id))
     assert (one["last_shared_lost"], last["last_shared_lost"]) == (False, True)
     assert last["said"].startswith("The last shared account is gone: Nordwind Outdoor (2223334441).")
     assert keeper.accounts(grant.id) == []
@@ -67,7 +67,7 @@ def test_a_look_without_a_change_tells_nothing(connect: Connect, keeper: Keeper)
     grant = connect("acme", IDA)
     for _ in range(3):
         keeper.discover(grant.id)
-    assert keeper.events() == []
+    assert account_events(keeper) == []
     assert keeper.looks(grant.id)[0].version == 3
 
 
@@ -113,7 +113,7 @@ def test_two_looks_at_once_are_one_drift(connect: Connect, keeper: Keeper, emula
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(keeper.events(grant_id=grant.id)) == 1
+    assert len(account_events(keeper, grant.id)) == 1
     assert keeper.looks(grant.id)[0].version == 5
 
 

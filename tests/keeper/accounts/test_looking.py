@@ -12,7 +12,7 @@ from grantkeeper import ConsentRequired, GrantStatus, Keeper, Misconfigured, Pro
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect, oauth_client
 from keeper.accounts.scene import ADS, LIST, SHOP, WINTER, ids, search_path, walk
-from keeper.people import IDA, refreshes
+from keeper.people import IDA, account_events, refreshes
 
 
 def test_the_first_question_looks_and_the_second_does_not(connect: Connect, keeper: Keeper, emulator: Emulator) -> None:
@@ -98,7 +98,7 @@ def test_a_grant_that_died_is_noticed_by_a_look(connect: Connect, keeper: Keeper
         keeper.discover(grant.id)
     assert keeper.get(grant.id).status is GrantStatus.CONSENT_REQUIRED
     assert keeper.accounts(grant.id) == known
-    assert keeper.events(grant_id=grant.id) == []
+    assert account_events(keeper, grant.id) == []
 
 
 def test_an_api_that_is_switched_off_says_so_and_changes_nothing(

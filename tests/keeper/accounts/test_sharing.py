@@ -11,7 +11,7 @@ from grantkeeper import AccessRefused, BadCallback, InvalidInput, Keeper, NotFou
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect
 from keeper.accounts.scene import ADS, MANAGER, PLANTS, SHOP, WINTER, gain, ids, picked, walk
-from keeper.people import IDA, SAM
+from keeper.people import IDA, SAM, account_events
 
 ASK = Picker()
 
@@ -230,4 +230,4 @@ def test_the_same_choice_again_is_no_event(connect: Connect, keeper: Keeper) -> 
     keeper.accounts(grant.id)
     for _ in range(3):
         assert ids(keeper.share(grant.id, [(ADS, SHOP)])) == [SHOP]
-    assert len(keeper.events(grant_id=grant.id)) == 1
+    assert len(account_events(keeper, grant.id)) == 1

@@ -132,7 +132,8 @@ def test_the_token_that_mends_a_grant_is_written_with_its_event(two: Two) -> Non
         two.store.events = events
         sent = refreshes(two.emulator)
 
-        assert [event.kind for event in two.one.events(grant_id=grant.id)] == ["grant.imported"]
+        kinds = [event.kind for event in two.one.events(grant_id=grant.id)]
+        assert kinds == ["grant.connected", "grant.consent_required", "grant.imported", "grant.reconnected"]
         assert two.one.adopt("acme", "google-ads", token).known
         assert refreshes(two.emulator) == sent
 

@@ -51,12 +51,12 @@ def test_a_grant_that_is_saved_while_it_is_taken_back_is_looked_at_again(
     ask_all(keeper, grants[:9])
     save, others = scene.store.save_grant, [1]
 
-    def save_grant(row: GrantRow, *, expected_version: int) -> None:
+    def save_grant(row: GrantRow, **rest: Any) -> None:
         if others:
             before = scene.row(row.grant.id)
             grant = replace(before.grant, version=before.grant.version + others.pop())
             save(replace(before, grant=grant), expected_version=before.grant.version)
-        save(row, expected_version=expected_version)
+        save(row, **rest)
 
     monkeypatch.setattr(scene.store, "save_grant", save_grant)
     ask_all(keeper, grants[9:])

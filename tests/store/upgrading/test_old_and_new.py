@@ -32,7 +32,7 @@ class Old:
     def migrate(self, revision: str) -> None:
         """Bring an empty database to a revision, as that version did, and look at its tables."""
         config = Config()
-        config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(Path(tables.__file__).parents[1] / "migrations"))
         with self.engine.execution_options(writing=True).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)

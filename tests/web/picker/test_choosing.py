@@ -12,6 +12,7 @@ from grantkeeper.emulator import Emulator
 from grantkeeper.emulator.world.values import AdsAccess
 from grantkeeper.keeper import Keeper
 from grantkeeper.model import Account, Picker
+from keeper.people import account_events
 from web.picker.chooser import FORM, Chooser
 from web.picker.worlds import IDA
 from web.visitor import SITE, Visitor, heading
@@ -87,7 +88,7 @@ def test_where_one_is_required_none_is_refused_and_nothing_saved(chooser: Choose
     answer = chooser.post(chooser.arrive(), "save", ticked=["google_ads/1", "google_ads/6100000005"])
     assert (answer.status_code, heading(answer)) == (422, "Choose what to share")
     assert "Please tick at least one account" in answer.text
-    assert [event.kind for event in keeper.events()] == []
+    assert [event.kind for event in account_events(keeper)] == []
     chooser.save(chooser.open(str(answer.url).removeprefix(SITE)), [SHOP])
     assert shared(keeper) == {SHOP}
 
@@ -196,7 +197,7 @@ def test_opening_the_page_changes_nothing(chooser: Chooser, keeper: Keeper, app:
     sheet = chooser.arrive()
     for method in ("GET", "HEAD") * 3:
         assert chooser.visitor.send(method, f"{SITE}{sheet.action}", headers=FORM).status_code == 200
-    assert keeper.events() == []
+    assert account_events(keeper) == []
     assert shared(keeper) == set()
 
 

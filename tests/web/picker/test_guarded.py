@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper import Keeper
 from grantkeeper.web.guard import MAX_PICKER_BODY, MAX_TICKS
+from keeper.people import account_events
 from web.picker.chooser import FORM, Chooser, Sheet
 from web.test_escaping import KNOWN_TAGS, Seen
 from web.test_guard import CSP, HTML, SAFE, golden
@@ -20,7 +21,7 @@ WITH_SCRIPT = SAFE | {"content-security-policy": CSP.replace("style-src", "scrip
 
 def nothing_is_shared(keeper: Keeper) -> bool:
     """Tell whether the grant of `acme` is as it was before anybody chose."""
-    return keeper.accounts(keeper.find("acme", "google-ads").id) == [] and keeper.events() == []
+    return keeper.accounts(keeper.find("acme", "google-ads").id) == [] and account_events(keeper) == []
 
 
 def test_only_the_picker_may_run_a_script_and_only_ours(chooser: Chooser) -> None:
@@ -131,12 +132,12 @@ def test_a_choice_of_thousands_fits_and_a_flood_does_not(chooser: Chooser, keepe
     sheet = chooser.arrive()
     many = [f"google_ads/{number:010d}" for number in range(MAX_TICKS - 1)]
     chooser.save(sheet, [SHOP, *many])
-    assert len(keeper.events()) == 1
+    assert len(account_events(keeper)) == 1
     assert chooser.post(sheet, "save", ticked=[f"a/{n}" for n in range(MAX_TICKS + 8)]).status_code == 413
     assert chooser.post(sheet, "save", ticked=["x" * MAX_PICKER_BODY]).status_code == 413
     announced = {**FORM, "content-length": str(MAX_PICKER_BODY + 1)}
     assert chooser.visitor.send("POST", f"{SITE}{sheet.action}", headers=announced).status_code == 413
-    assert len(keeper.events()) == 1
+    assert len(account_events(keeper)) == 1
 
 
 @pytest.mark.parametrize("path", ["/connect/google-ads", "/accounts/google-ads/zz", "/result/google-ads/" + "a" * 64])

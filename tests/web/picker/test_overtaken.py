@@ -13,6 +13,7 @@ from grantkeeper.errors import AccessRefused, Conflict, DatabaseUnavailable, Gra
 from grantkeeper.keeper import Keeper
 from grantkeeper.keeper.accounts.reach import Reach
 from grantkeeper.model import Look, Picker
+from keeper.people import account_events
 from web.picker.chooser import Chooser, Sheet
 from web.picker.worlds import IDA
 from web.visitor import SITE, heading
@@ -113,7 +114,7 @@ def test_saving_before_anything_was_found_is_no_choice_of_nothing(
     for ticked in ([], [SHOP]):
         answer = chooser.post(sheet, "save", ticked=ticked)
         assert (answer.status_code, heading(answer)) == (409, "We could not look up your accounts")
-    assert keeper.events() == []
+    assert account_events(keeper) == []
     emulator.faults = Faults()
     again = chooser.press(sheet, "look")
     assert chooser.visitor.send("GET", f"{SITE}{again.action}").status_code == 200

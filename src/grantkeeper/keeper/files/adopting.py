@@ -13,6 +13,7 @@ from ...model import (
     AccessToken,
     Adoption,
     AuditEntry,
+    Beside,
     Event,
     Examination,
     Grant,
@@ -32,6 +33,7 @@ from ...oauth.token import TokenAnswer, TokenRefusal, scope_difference
 from ...renewal import advice, meaning
 from ..authority import refused
 from ..consent.consents import LIVE, has_refresh_token, new_grant_id
+from ..happened import changes
 from ..inputs import checked_owner
 from ..parts import Parts
 from ..refresh.refreshing import CONFIRM_AFTER
@@ -297,6 +299,8 @@ class Adopting:
         if mine is None:
             self._store.insert_grant(row, sharing=offer.sharing, imported=imported, beside=beside)
         else:
+            events = changes(mine.grant, grant, at=grant.updated_at)
+            beside = self._parts.beside(_entry(offer, grant), events=events)
             self._store.take_over(row, expected_version=mine.grant.version, imported=imported, beside=beside)
         if access_token is not None and grant.usable:
             self._saved(grant, access_token)
@@ -313,7 +317,9 @@ class Adopting:
 
     def _end(self, row: GrantRow) -> None:
         grant = replace(row.grant, status=GrantStatus.REVOKED, version=row.grant.version + 1, updated_at=self._now())
-        self._store.save_tokens(replace(row, grant=grant, sealed=None), expected_version=row.grant.version, attempt="")
+        ended, events = replace(row, grant=grant, sealed=None), changes(row.grant, grant, at=grant.updated_at)
+        expected, beside = row.grant.version, Beside(events=events)
+        self._store.save_tokens(ended, expected_version=expected, attempt="", beside=beside)
 
 
 def unidentified_subject(client: OAuthClient, refresh_token: Secret) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, SmallInteger, String, Table, UniqueConstraint, text
 
 from ..columns import COUNTER, INSTANT, LONG, SEALED, exact
 from .names import (
@@ -99,7 +99,7 @@ flow: Final = Table(
     Column("outcome", LONG, nullable=False),
     Column("result_grant_id", exact(ID_LENGTH, ascii_only=True), nullable=False),
     Column("picker", LONG),
-    Column("link_id", exact(ID_LENGTH, ascii_only=True), nullable=False, server_default=""),
+    Column("link_id", exact(ID_LENGTH, ascii_only=True), nullable=False, server_default=text("''")),
     Index(PREFIX + "flow_end", "expires_at"),
 )
 

@@ -35,7 +35,10 @@ def _extend() -> None:
     create_index("grantkeeper_grant_page", "grantkeeper_grant", ["client", "status", "id"])
     create_index("grantkeeper_grant_email", "grantkeeper_grant", ["email"])
     drop_index("grantkeeper_grant_due", "grantkeeper_grant")
-    add_column("grantkeeper_flow", sa.Column("link_id", exact(64, ascii_only=True), nullable=False, server_default=""))
+    add_column(
+        "grantkeeper_flow",
+        sa.Column("link_id", exact(64, ascii_only=True), nullable=False, server_default=sa.text("''")),
+    )
     add_column("grantkeeper_event", sa.Column("position", sa.BigInteger))
     create_index("grantkeeper_event_position", "grantkeeper_event", ["position"], unique=True)
 
