@@ -326,7 +326,7 @@ def test_an_endpoint_gets_the_kinds_that_it_wants(keeper: Keeper, delivering: De
     happen(keeper)
     assert delivering.once() == 0
     changed = keeper.webhooks.change(endpoint.id, kinds=["grant.connected"], description="books")
-    assert (changed.kinds, changed.description, changed.version) == ({"grant.connected"}, "books", 2)
+    assert (changed.kinds, changed.description, changed.version) == (frozenset({"grant.connected"}), "books", 2)
     happen(keeper)
     assert delivering.once() == 1
 
