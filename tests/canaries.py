@@ -41,6 +41,7 @@ from grantkeeper import emulator, model, seal
 from grantkeeper.errors import GrantkeeperError
 from grantkeeper.keeper.links.linking import Linking
 from grantkeeper.keeper.operators.desk import OperatorDesk
+from grantkeeper.keeper.service.webhooks import WebhookDesk
 from grantkeeper.store import SqlStore
 
 WINDOW: Final = 20
@@ -226,6 +227,14 @@ def _operator_invited(invited: tuple[model.Operator, model.Secret], *_args: Any,
     AVIARY.add(invited[1].reveal(), "one-time link")
 
 
+def _endpoint_added(added: tuple[model.Endpoint, model.Secret], *_args: Any, **_kwargs: Any) -> None:
+    AVIARY.add(added[1].reveal(), "webhook secret")
+
+
+def _secret_rotated(secret: model.Secret, *_args: Any, **_kwargs: Any) -> None:
+    AVIARY.add(secret.reveal(), "webhook secret")
+
+
 def _signed_in(_none: None, signed_in: model.SignedIn, **_values: Any) -> None:
     AVIARY.add(signed_in.session.reveal(), "session")
 
@@ -260,8 +269,14 @@ def _printed(result: Any, *_args: Any, **_kwargs: Any) -> None:
         AVIARY.show("the captured output", text)
 
 
-_PRINTED_BY: Final = {"token": {"access token", "Secret"}, "invite": {"one-time link"}}
-"""What a command exists to print: `grantkeeper token` access tokens, `grantkeeper operator invite` a one-time link."""
+_PRINTED_BY: Final = {
+    "token": {"access token", "Secret"},
+    "invite": {"one-time link"},
+    "add": {"webhook secret", "Secret"},
+    "rotate": {"webhook secret", "Secret"},
+}
+"""What a command exists to print: `grantkeeper token` access tokens, `grantkeeper operator invite` a one-time link,
+`grantkeeper webhooks add` and `rotate` an endpoint's secret."""
 
 
 def _of_command(words: Any) -> frozenset[str]:
@@ -347,6 +362,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _after(model.Secret, "__init__", _secret_made)
     _after(model.Redirect, "__init__", _flow_made)
     _after(OperatorDesk, "invite", _operator_invited)
+    _after(WebhookDesk, "add", _endpoint_added)
+    _after(WebhookDesk, "rotate", _secret_rotated)
     _after(model.SignedIn, "__init__", _signed_in)
     _after(model.Invitation, "__init__", _invitation_made)
     _after(Linking, "proof", _proof_made)

@@ -17,14 +17,14 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
-from .service import audit, links, operators, worker
+from .service import audit, events, links, operators, webhooks, worker
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
     "Links": ("link", "links", "confirm"),
     "Files": ("import", "export"),
-    "Service": ("operator", "audit", "erase"),
+    "Service": ("events", "webhooks", "operator", "audit", "erase"),
     "Run": ("demo", "serve", "worker", "maintain", "emulator"),
 }
 
@@ -97,6 +97,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "confirm": links.confirm,
     "import": import_file,
     "export": export,
+    "events": events.events,
     "erase": audit.erase,
     "demo": demo,
     "serve": serving.serve,
@@ -120,6 +121,22 @@ _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
             "list": operators.list_operators,
             "role": operators.role,
             "remove": operators.remove,
+        },
+    ),
+    "webhooks": (
+        "Who is told of events.",
+        {
+            "add": webhooks.add,
+            "list": webhooks.list_endpoints,
+            "show": webhooks.show,
+            "change": webhooks.change,
+            "enable": webhooks.enable,
+            "disable": webhooks.disable,
+            "rotate": webhooks.rotate,
+            "test": webhooks.test,
+            "deliveries": webhooks.deliveries,
+            "replay": webhooks.replay,
+            "remove": webhooks.remove,
         },
     ),
 }
