@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from grantkeeper.errors import InvalidInput
 from grantkeeper.model import Event, Secret
+from grantkeeper.model.event import KINDS
 from grantkeeper.webhooks import endpoint_kinds, endpoint_secret, message_body, message_id, signature
+from grantkeeper.webhooks.message import _TOLD
+from house.source import ROOT
 
 AT = datetime(2026, 11, 28, 12, 0, 0, 5, tzinfo=UTC)
 EVENT = Event(
@@ -22,7 +26,7 @@ EVENT = Event(
     grant_id="g1",
     owner="acmé",
     client="google-ads",
-    data={"reason": "revoked", "grant_id": "another"},
+    data={"reason": "revoked", "grant_id": "another", "person": "ida@example.com"},
 )
 
 
@@ -78,7 +82,7 @@ def test_what_is_not_what_was_signed_does_not_verify(body: bytes, at: timedelta,
 
 
 def test_a_message_is_thin() -> None:
-    """V-59: which event of whom; what an event says of itself cannot pass for that."""
+    """V-59: which event of whom, and what is listed of its data; what an event says of itself cannot pass for that."""
     assert json.loads(message_body(EVENT)) == {
         "type": "grant.consent_required",
         "timestamp": "2026-11-28T12:00:00.000005Z",
@@ -91,6 +95,22 @@ def test_a_message_is_thin() -> None:
             "client": "google-ads",
         },
     }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_message_names_a_person_an_account_or_a_token(kind: str) -> None:
+    """V-59: what is not listed for its kind does not leave, whatever an event may hold one day."""
+    loud = {
+        "token": "fingerprint",
+        "email": "ida@example.com",
+        "who": "ida",
+        "lost": [{"name": "Nordwind"}],
+        "said": "x",
+    }
+    told = json.loads(message_body(replace(EVENT, kind=kind, data=loud)))
+
+    assert set(told["data"]) == {"event_id", "position", "grant_id", "owner", "client"}
+    assert kind in _TOLD
 
 
 def test_an_id_has_no_dot_and_names_the_installation() -> None:
@@ -106,3 +126,14 @@ def test_kinds_are_known_ones() -> None:
     assert endpoint_kinds(()) == frozenset()
     with pytest.raises(InvalidInput, match=r"'grant.conected' is no kind of event. Kinds are client.failing, "):
         endpoint_kinds(["grant.conected", "grant.revoked"])
+
+
+def test_the_page_lists_every_kind() -> None:
+    """Whoever receives messages has to know what there is."""
+    text = (ROOT / "docs" / "events.md").read_text()
+
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+    for kind, names in _TOLD.items():
+        row = next((line for line in text.splitlines() if line.startswith(f"| `{kind}` |")), "")
+        if kind != "grant.accounts_changed" and kind in KINDS:
+            assert all(f"`{name}`" in row for name in names if name != "link_id"), kind

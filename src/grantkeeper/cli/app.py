@@ -133,7 +133,7 @@ _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
             "enable": webhooks.enable,
             "disable": webhooks.disable,
             "rotate": webhooks.rotate,
-            "test": webhooks.test,
+            "test": webhooks.try_out,
             "deliveries": webhooks.deliveries,
             "replay": webhooks.replay,
             "remove": webhooks.remove,

@@ -1,6 +1,6 @@
 """Webhooks by the Standard Webhooks specification: what is posted, how it is signed, when it is tried again."""
 
-from .message import endpoint_kinds, message_body, message_id
+from .message import TEST, endpoint_kinds, message_body, message_id
 from .retries import GIVEN_UP, RETRIES, Outcome, after_failure, hold, is_over, judged
 from .signing import SECRET_BYTES, SIGNATURE, endpoint_secret, signature
 
@@ -9,6 +9,7 @@ __all__ = [
     "RETRIES",
     "SECRET_BYTES",
     "SIGNATURE",
+    "TEST",
     "Outcome",
     "after_failure",
     "endpoint_kinds",

@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC
+from typing import Final
 
 from ..errors import InvalidInput, printable
 from ..model import Event
+from ..model import event as kinds_of
 from ..model.event import KINDS
+
+TEST: Final = "webhook.test"
+"""The kind of a message that is no event: somebody tries an endpoint."""
+
+_TOLD: Final[Mapping[str, tuple[str, ...]]] = {
+    kinds_of.GRANT_PENDING: ("link_id",),
+    kinds_of.GRANT_CONNECTED: ("link_id",),
+    kinds_of.GRANT_CONSENT_REQUIRED: ("reason", "advice", "missing", "link_id"),
+    kinds_of.GRANT_RECONNECTED: ("link_id",),
+    kinds_of.SCOPES_CHANGED: ("added", "removed", "missing", "link_id"),
+    kinds_of.ACCOUNTS_CHANGED: (
+        "account_kind",
+        "appeared_count",
+        "lost_count",
+        "lost_shared_count",
+        "shared_left",
+        "last_shared_lost",
+    ),
+    kinds_of.ACCOUNTS_SHARED: ("shared_count",),
+    kinds_of.GRANT_IMPORTED: ("identified", "missing"),
+    kinds_of.GRANT_EXPORTED: ("form",),
+    kinds_of.GRANT_ENDING: ("ends_at", "days_left", "why"),
+    kinds_of.GRANT_CAP_NEAR: ("live", "cap"),
+    kinds_of.GRANT_REVOKED: ("reason", "link_id"),
+    kinds_of.LINK_OPENED: ("link_id",),
+    kinds_of.LINK_EXPIRED: ("link_id",),
+    kinds_of.CLIENT_FAILING: ("why", "advice"),
+    kinds_of.CLIENT_RECOVERED: (),
+    TEST: ("endpoint_id",),
+}
+"""What of an event's data leaves the house. Left out are names of accounts, who exported, and fingerprints of tokens:
+`GET /v1/events` has them, for whoever has a key."""
 
 
 def message_id(event: Event, installation: str) -> str:
@@ -24,7 +58,8 @@ def message_body(event: Event) -> bytes:
     about: dict[str, object] = {"event_id": event.id, "position": event.position}
     about |= {"grant_id": event.grant_id, "owner": event.owner, "client": event.client}
     at = event.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    message = {"type": event.kind, "timestamp": at, "data": {**event.data, **about}}
+    told = {name: event.data[name] for name in _TOLD.get(event.kind, ()) if name in event.data}
+    message = {"type": event.kind, "timestamp": at, "data": {**told, **about}}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,6 +12,7 @@ from standardwebhooks import Webhook
 
 from cli.conftest import Home
 from grantkeeper import Keeper, Settings
+from grantkeeper.model import Event
 from grantkeeper.worker import Delivering
 from webhooks.receiver import Receiver, listening
 
@@ -42,8 +41,6 @@ def opened(home: Home) -> Keeper:
 
 def happen(keeper: Keeper, kind: str = "grant.connected", owner: str = "acme") -> None:
     """Let something happen."""
-    from grantkeeper.model import Event
-
     now = keeper.webhooks._now()
     keeper._store.events.add(Event(kind=kind, at=now, grant_id="g1", owner=owner, client="google-ads", data={"a": 1}))
 
@@ -139,7 +136,9 @@ def test_events_are_shown_newest_or_after_a_position(home: Home) -> None:
     lines = home.call("events", "--limit", "2").out.splitlines()
     assert [line.split()[0] for line in lines] == ["4", "5"]
     assert re.fullmatch(r" +5 \S+Z grant.connected +g1 owner-0 google-ads", lines[1])
-    found = [json.loads(line) for line in home.call("events", "--after", "1", "--limit", "2", "--json").out.splitlines()]
+    found = [
+        json.loads(line) for line in home.call("events", "--after", "1", "--limit", "2", "--json").out.splitlines()
+    ]
     assert [(each["position"], each["kind"], each["data"]) for each in found] == [
         (2, "grant.connected", {"a": 1}),
         (3, "grant.connected", {"a": 1}),
@@ -152,10 +151,7 @@ def test_events_are_followed_as_they_happen(home: Home) -> None:
     """Until Ctrl-C: what came before the command, and after it began, each once."""
     with opened(home) as keeper:
         happen(keeper)
-        command = [sys.executable, "-m", "grantkeeper", "--config", str(home.folder / "grantkeeper.toml")]
-        with subprocess.Popen(
-            [*command, "events", "--follow", "--json"], stdout=subprocess.PIPE, text=True, env=home.environ_for_process()
-        ) as process:
+        with home.start("events", "--follow", "--json") as process:
             assert process.stdout is not None
             first = json.loads(process.stdout.readline())
             happen(keeper)

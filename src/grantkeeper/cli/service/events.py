@@ -42,10 +42,7 @@ def events(
     wanted: dict[str, Any] = {"grant_id": grant, "kind": kind}
     wanted |= {"owners": None if owner is None else [owner], "clients": None if client is None else [client]}
     with open_keeper(ctx) as keeper:
-        if after is None:
-            found = _newest(keeper, wanted, limit)
-        else:
-            found = keeper.events(**wanted, after=after, limit=limit)
+        found = _newest(keeper, wanted, limit) if after is None else keeper.events(**wanted, after=after, limit=limit)
         if not found and not follow and not as_json:
             output.note("There is no such event.")
         _show(found, as_json=as_json)
@@ -58,7 +55,8 @@ def _newest(keeper: Keeper, wanted: dict[str, Any], limit: int) -> list[Event]:
     last, window = keeper.newest_event(), _PAGE
     while True:
         start = max(last - window, 0)
-        found, after = [], start
+        found: list[Event] = []
+        after = start
         while page := keeper.events(**wanted, after=after, limit=_PAGE):
             found = [*found, *page][-limit:]
             after = page[-1].position

@@ -114,7 +114,8 @@ def rotate(
     ctx: typer.Context,
     endpoint: EndpointId,
     overlap: Annotated[
-        int, typer.Option(metavar="HOURS", min=0, max=720, help="How long the old secret signs as well; 0 if it leaked.")
+        int,
+        typer.Option(metavar="HOURS", min=0, max=720, help="How long the old one signs as well; 0 if it leaked."),
     ] = _OVERLAP_HOURS,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +130,7 @@ def rotate(
     output.result(secret.reveal())
 
 
-def test(ctx: typer.Context, endpoint: EndpointId, as_json: AsJson = False) -> None:
+def try_out(ctx: typer.Context, endpoint: EndpointId, as_json: AsJson = False) -> None:
     """Post a message `webhook.test` now, and say how that went; 5 when it was not taken."""
     with open_keeper(ctx) as keeper:
         attempt = keeper.webhooks.test(endpoint)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ...errors import Conflict, InvalidInput, NotFound, printable
 from ...model import AuditEntry, Beside, Delivery, Endpoint, EndpointRow, Event, Secret
-from ...webhooks import GIVEN_UP, SECRET_BYTES, endpoint_kinds, endpoint_secret, message_body
+from ...webhooks import GIVEN_UP, SECRET_BYTES, TEST, endpoint_kinds, endpoint_secret, message_body
 from ..parts import Parts
 from .posting import Attempt, Outlet, Posting
 
@@ -23,7 +23,6 @@ DELIVERIES_KEPT: Final = timedelta(days=30)
 EVENTS_KEPT: Final = timedelta(days=400)
 """A year, and some: whoever looks once a year misses nothing."""
 
-TEST_KIND: Final = "webhook.test"
 _BATCH: Final = 1000
 _DESCRIPTION_LIMIT: Final = 1000
 _SAVE_ATTEMPTS: Final = 5
@@ -141,7 +140,7 @@ class WebhookDesk:
     def test(self, endpoint_id: str) -> Attempt:
         """Post a message of the kind `webhook.test` now, once; it is no event and is not kept. Raises NotFound."""
         row, at = self._row(endpoint_id), self._now()
-        event = Event(kind=TEST_KIND, at=at, grant_id="", owner="", client="", data={"endpoint_id": endpoint_id})
+        event = Event(kind=TEST, at=at, grant_id="", owner="", client="", data={"endpoint_id": endpoint_id})
         return self.posting.post(row, message=f"evt_test_{secrets.token_hex(8)}", body=message_body(event))
 
     # --- deliveries -------------------------------------------------------------------------------------------
