@@ -12,8 +12,6 @@ from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import EmulatorTransport, oauth_client
 
-pytest_plugins = ["grantkeeper.testing"]
-
 KEYS = [new_key(), new_key()]
 Open = Callable[..., Keeper]
 

@@ -194,7 +194,7 @@ def test_two_browsers_of_two_people_at_once_leave_one_connected(both: Two, emula
         tom_first()
         insert(row, **rest)
 
-    both.store.insert_grant = after_tom  # type: ignore[assignment]
+    both.store.insert_grant = after_tom  # type: ignore[method-assign]
     with pytest.raises(AccountMismatch):
         both.one.complete(redirect.flow, back)
 

@@ -17,8 +17,6 @@ from grantkeeper.settings import ServiceSettings
 from grantkeeper.web.service.app import Service, parts_of
 from grantkeeper.web.service.load import Running
 
-pytest_plugins = ["grantkeeper.testing"]
-
 SITE = "https://grants.example.com"
 
 

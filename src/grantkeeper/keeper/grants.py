@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..errors import InvalidInput, NotFound, printable
@@ -19,7 +19,7 @@ class GrantVerbs:
     """What a Keeper can tell of grants; in a file of its own because a Keeper can do much."""
 
     _store: Store
-    _clients: Mapping[str, OAuthClient]
+    _clients: dict[str, OAuthClient]
     _revoking: Revoking
 
     def get(self, grant_id: str) -> Grant:

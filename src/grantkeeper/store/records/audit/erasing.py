@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, literal, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, literal, or_, select, update
 
 from ....model import AuditEntry, Erasure, GrantStatus, Mac
 from ... import tables
@@ -16,7 +16,7 @@ ERASED: Final = "erased:"
 """Begins what stands in place of a person's `sub`; it ends with the grant's id, so that no two are the same."""
 
 _GRANT: Final = tables.grant.columns
-_OF_OWNER: Final = bindparam("whose")
+_OF_OWNER: Final[BindParameter[str]] = bindparam("whose")
 _ENDED: Final = and_(_GRANT.owner == _OF_OWNER, _GRANT.status == str(GrantStatus.REVOKED), _GRANT.sealed.is_(None))
 _IDS: Final = select(_GRANT.id).where(_ENDED)
 _GRANTS: Final = (

@@ -153,9 +153,9 @@ class WorkRecords:
         count, first = 0, None
         for client in clients:
             some = select(_GRANT.due_at).where(_due(client, now)).order_by(_GRANT.due_at).limit(COUNTED).subquery()
-            found = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})
-            count += found[0][0]
-            at = moment(found[0][1])
+            counted: Any = self._access.read(select(func.count(), func.min(some.c.due_at)).select_from(some), {})[0]
+            count += counted[0]
+            at = moment(counted[1])
             first = min(first or at, at) if at else first
         return count, first
 
