@@ -12,6 +12,7 @@ from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused
 from grantkeeper.model import Scope as Permission
 from grantkeeper.web.api.app import api_app
 from grantkeeper.web.dashboard import dashboard_app
+from grantkeeper.web.links.app import links_app
 from grantkeeper.web.service.addresses import Names, Proxies
 from grantkeeper.web.service.answers import refuse
 from grantkeeper.web.service.edge import Edge
@@ -149,7 +150,7 @@ def parts_of(keeper: AsyncKeeper, settings: ServiceSettings, running: Running) -
     """Return the applications by the first part of the paths that they answer."""
     api = api_app(keeper, settings, stopping=lambda: running.stopping)
     dashboard = _below("/dashboard", dashboard_app(keeper, settings))
-    return {**dict.fromkeys(API, api), "dashboard": dashboard}
+    return {**dict.fromkeys(API, api), "dashboard": dashboard, PAGES: links_app(keeper, settings)}
 
 
 def _below(prefix: str, app: ASGIApp) -> ASGIApp:
