@@ -211,6 +211,10 @@ class AsyncKeeper:
         """See `Keeper.accounts`."""
         return await self._run(self._calls, self.keeper.accounts, grant_id, kind=kind, search=search, include=include)
 
+    async def to_choose(self, grant_id: str, *, look: bool = False) -> list[Account]:
+        """See `Keeper.to_choose`."""
+        return await self._run(self._calls, self.keeper.to_choose, grant_id, look=look)
+
     async def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
         """See `Keeper.account`."""
         return await self._run(self._calls, self.keeper.account, grant_id, kind=kind, account_id=account_id)

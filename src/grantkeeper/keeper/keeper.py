@@ -26,6 +26,7 @@ from ..model import (
 from .accounts.looking import Looking
 from .accounts.reach import Reach
 from .accounts.verbs import AccountVerbs
+from .accounts.waiting import LookToken
 from .audit.auditing import Auditing
 from .audit.erasing import EndOfOwner
 from .audit.verbs import AuditVerbs
@@ -138,7 +139,8 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._revoking = Revoking(parts, forget=memory.forget)
         self._end_of_owner = EndOfOwner(parts, links=self.links, revoke=self.revoke)
-        looking = Looking(parts, token=self._refreshes.token, report_rejected=self.report_rejected)
+        token = LookToken(parts, self._refreshes.token)
+        looking = Looking(parts, token=token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)
         self.keys, self.operators, self.overview = ApiKeys(parts), OperatorDesk(parts), Overview(parts)
         self.audit, self.answers = Auditing(parts), KeptAnswers(parts)

@@ -15,7 +15,7 @@ from grantkeeper.oauth.authorization import query_pairs
 from grantkeeper.web import endings, guard, outcome
 from grantkeeper.web.face import provider_title, scope_texts
 from grantkeeper.web.pages import page, prefix, show
-from grantkeeper.web.picker.shares import after_flow, count, shows
+from grantkeeper.web.picker.shares import after_flow, chooses, count, shows
 from grantkeeper.web.who import client_of, names_of, owner_of, ref_of, web_clients
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Connect:
         if isinstance(done, Grant) and (done.owner, done.client) != (owner, client.name):
             raise outcome.missing()
         shares = None
-        if isinstance(done, Grant) and done.usable:
+        if isinstance(done, Grant) and chooses(done):
             page = f"{prefix(request)}/accounts/{client.name}/{ref}"
             shares = await after_flow(self.face.keeper, flow, ref, owner, page=page)
         return await self._ended(request, client, owner, done, shares)
@@ -177,14 +177,14 @@ class Connect:
     async def _on(self, request: Request, flow: str | None, grant: Grant, query: str) -> Response:
         """Send the browser to the page on which its person chooses accounts, when there is one; else to the end."""
         client = client_of(request, self.face)
-        chooses = False
-        if grant.usable:
+        shown = False
+        if chooses(grant):
             try:
                 _, picker, _ = await self.face.keeper.choice(flow, _ref(query), owner=grant.owner)
-                chooses = shows(picker)
+                shown = shows(picker)
             except GrantkeeperError as error:
                 self._note(client, error)
-        return self._clean(request, client, query, "accounts" if chooses else "result")
+        return self._clean(request, client, query, "accounts" if shown else "result")
 
     def _clean(self, request: Request, client: OAuthClient, query: str, page: str = "result") -> Response:
         """Send the browser to the page that says how the flow of this query ended."""

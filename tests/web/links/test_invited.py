@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from grantkeeper.emulator import Emulator
-from grantkeeper.errors import BadCallback
+from grantkeeper.errors import BadCallback, ConsentRequired
 from grantkeeper.keeper import Keeper
 from grantkeeper.model import GrantStatus, LinkStatus, Picker
 from web.links.guest import Guest, path_of, token_in
@@ -325,3 +325,38 @@ def test_a_person_who_said_no_is_led_home_without_a_proof(keeper: Keeper, guest:
     page = guest.use(keeper.link("acme", "google-ads", return_to=HOME), deny=True)
     path = page.text.partition('<p class="after"><a href="')[2].partition('"')[0]
     assert guest.get(path).headers["location"] == HOME
+
+
+def test_who_is_not_confirmed_yet_chooses_what_to_share_and_nobody_else_sees_it(
+    keeper: Keeper, guest: Guest, emulator: Emulator
+) -> None:
+    """V-31: the page works on what came with the consent; programs are told nothing before the business confirms."""
+    page = guest.use(keeper.link("acme", "google-ads", picker=Picker()))
+    assert heading(page) == "Choose what to share"
+    grant = keeper.find("acme", "google-ads")
+    for verb in (keeper.accounts, keeper.discover, keeper.token):
+        with pytest.raises(ConsentRequired) as refused:
+            verb(grant.id)
+        assert refused.value.reason == "not_confirmed"
+    refreshes = len(emulator.requests("/token", grant_type="refresh_token"))
+    done = guest.onward(guest.submit(page, "picker", a="google_ads/2223334441", do="save").headers["location"])
+    assert heading(done) == "Thank you"
+    assert "1 account is shared" in done.text
+    assert len(emulator.requests("/token", grant_type="refresh_token")) == refreshes
+    keeper.confirm(grant.id)
+    assert [each.id for each in keeper.accounts(grant.id)] == ["2223334441"]
+
+
+def test_the_choice_waits_no_longer_than_the_token_of_the_consent(
+    keeper: Keeper, guest: Guest, emulator: Emulator
+) -> None:
+    """What is not confirmed is never refreshed: an hour later the page says that it cannot look."""
+    path = guest.back_path(keeper.link("acme", "google-ads", picker=Picker()))
+    answer = guest.get(path)
+    emulator.clock.advance(timedelta(minutes=59, seconds=59))
+    grant = keeper.find("acme", "google-ads")
+    emulator.clock.advance(timedelta(seconds=2))
+    with pytest.raises(ConsentRequired):
+        keeper.to_choose(grant.id)
+    assert "/accounts/" in answer.headers["location"]
+    assert not emulator.requests("/token", grant_type="refresh_token")

@@ -20,6 +20,7 @@ from ...model.event import ACCOUNTS_SHARED
 from ..parts import Parts
 from .discovering import Discovering, event_of, noun, reached
 from .looking import Looking
+from .waiting import refuse_unconfirmed, waits_or_works
 
 Include: TypeAlias = Literal["shared", "all"]
 
@@ -52,6 +53,14 @@ class Reach:
         if include == "shared":
             found = [account for account in found if account.shared and account.lost_at is None]
         return found if not search else [account for account in found if matches(account, search)]
+
+    def to_choose(self, grant_id: str, *, look: bool) -> list[Account]:
+        """Return all that is known, for the person who consented to choose from; `look` asks again before."""
+        grant = self._get(grant_id)
+        if look:
+            self._discovering.discover(grant, None)
+        self._look_at(grant, None)
+        return self._store.accounts.of(grant_id)
 
     def account(self, grant_id: str, *, kind: str, account_id: str | None) -> Account:
         """Return the shared account of this id, or the only one; raises why there is none."""
@@ -86,13 +95,15 @@ class Reach:
 
     def discover(self, grant_id: str) -> AccountChanges:
         """Look at every kind of account that the grant's scopes reach, and keep what is found."""
-        return self._discovering.discover(self._get(grant_id), None)
+        grant = self._get(grant_id)
+        refuse_unconfirmed(grant)
+        return self._discovering.discover(grant, None)
 
     def look_again(self, grant_id: str) -> None:
         """Look once more when what is known may be older than the consent that just ended; trouble is written down."""
         grant, since = self._get(grant_id), self._now() - OLD
         looks = self._store.accounts.looks(grant_id)
-        if grant.usable and any(look.tried_at < since for look in looks):
+        if waits_or_works(grant) and any(look.tried_at < since for look in looks):
             self._discovering.discover(grant, None)
 
     def share(self, grant_id: str, accounts: Iterable[tuple[str, str]], *, by: str) -> list[Account]:
@@ -140,7 +151,11 @@ class Reach:
         if not isinstance(kind, str | None):
             raise InvalidInput("kind is a text.", advice=_kinds_advice())
         grant = self._get(grant_id)
-        kinds = {each.kind for each in reached(grant)}
+        refuse_unconfirmed(grant)
+        self._look_at(grant, kind)
+
+    def _look_at(self, grant: Grant, kind: str | None) -> None:
+        grant_id, kinds = grant.id, {each.kind for each in reached(grant)}
         if kind is not None and kind not in kinds:
             known = self._store.accounts.looks(grant_id)
             if discovery(kind) is None:
@@ -157,7 +172,7 @@ class Reach:
         wanted = kinds if kind is None else {kind}
         looks = {look.kind: look for look in self._store.accounts.looks(grant_id) if look.kind in wanted}
         fresh = {each.kind for each in looks.values() if each.looked_at and each.looked_at >= grant.consented_at}
-        if wanted <= fresh or (not grant.usable and looks):
+        if wanted <= fresh or (not waits_or_works(grant) and looks):
             return
         late = {each for each in wanted - fresh if each not in looks or not self._failed_just_now(looks[each])}
         changes = self._discovering.discover(grant, late) if late else AccountChanges(grant_id=grant_id)

@@ -34,6 +34,16 @@ class AccountVerbs:
         """
         return self._reach.accounts(grant_id, kind=kind, search=search, include=include)
 
+    def to_choose(self, grant_id: str, *, look: bool = False) -> list[Account]:
+        """Return all accounts that are known, for a page on which the person who just consented chooses.
+
+        Unlike `accounts` also while the grant waits to be confirmed: show it in the browser that consented, and nowhere
+        else, because nobody has said yet that it was the right person (V-31). `look` asks the provider again.
+
+        Raises as `accounts` and `discover`.
+        """
+        return self._reach.to_choose(grant_id, look=look)
+
     def account(self, grant_id: str, *, kind: str, account_id: str | None = None) -> Account:
         """Return one account that is shared and there; without `account_id`, the only one.
 

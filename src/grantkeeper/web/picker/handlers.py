@@ -24,6 +24,7 @@ from grantkeeper.errors import (
 from grantkeeper.web import endings, guard, outcome
 from grantkeeper.web.pages import page, prefix, show
 from grantkeeper.web.picker import words
+from grantkeeper.web.picker.shares import chooses
 from grantkeeper.web.picker.sheet import sheet
 from grantkeeper.web.picker.ticks import after, first_ticks, found, listed, posted_ticks, reached_ticks, trees_of, wish
 from grantkeeper.web.who import client_of, names_of, owner_of, ref_of
@@ -130,14 +131,14 @@ class Picking:
             return None  # the page of the result says how it ended
         if (grant.owner, grant.client) != (owner, client.name):
             raise outcome.missing()
-        if picker is None or picker.page != "show" or not grant.usable:
+        if picker is None or picker.page != "show" or not chooses(grant):
             return None
         return Visit(client=client, owner=owner, ref=ref, grant=grant, picker=picker, sharing=sharing)
 
     async def _reached(self, grant: Grant) -> Reached:
         """Return what there is to choose from; an API that cannot be asked now takes nothing of the rest away."""
         try:
-            accounts = await self.face.keeper.accounts(grant.id, include="all")
+            accounts = await self.face.keeper.to_choose(grant.id)
         except (DatabaseUnavailable, ConsentRequired):
             raise
         except GrantkeeperError:
@@ -190,7 +191,7 @@ class Picking:
     async def _look(self, grant: Grant) -> None:
         """Ask the APIs again; what stands in the way is on the page afterwards."""
         try:
-            await self.face.keeper.discover(grant.id)
+            await self.face.keeper.to_choose(grant.id, look=True)
         except (DatabaseUnavailable, ConsentRequired):
             raise
         except GrantkeeperError:

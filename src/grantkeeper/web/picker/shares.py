@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from grantkeeper.errors import GrantkeeperError
+from grantkeeper.model import GrantStatus
 from grantkeeper.web.languages import counted
 from grantkeeper.web.picker.words import called, written
 
@@ -73,6 +74,11 @@ async def count(keeper: AsyncKeeper, grant: Grant) -> Text | None:
     )
 
 
+def chooses(grant: Grant) -> bool:
+    """Tell whether its person can choose: while it works, and while it waits to be confirmed."""
+    return grant.usable or grant.status is GrantStatus.PENDING
+
+
 def shows(picker: Picker | None) -> bool:
     """Tell whether a page is shown on which one chooses."""
     return picker is not None and picker.page == "show"
@@ -82,7 +88,7 @@ async def _known(keeper: AsyncKeeper, grant: Grant) -> list[Account] | None:
     """Return what is known; None before the first look, for which nobody should wait here."""
     if not any(look.looked_at for look in await keeper.looks(grant.id)):
         return None
-    return await keeper.accounts(grant.id, include="all")
+    return await keeper.to_choose(grant.id)
 
 
 def _of(accounts: Sequence[Account], *, change: str) -> Shares:
