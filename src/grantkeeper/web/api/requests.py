@@ -71,7 +71,12 @@ def parsed(kind: type[msgspec.Struct] | None, scope: Scope, body: bytes) -> Any:
         if found:
             raise InvalidInput("This takes no body.")
         return None
-    return _converted(kind, found, strict=True)
+    return _converted(kind, {name: _whole(value) for name, value in found.items()}, strict=True)
+
+
+def _whole(value: object) -> object:
+    """Return 60 for 60.0: to JSON Schema (2020-12, 6.1.1) both are the same integer, and some programs write it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _converted(kind: type[msgspec.Struct], values: dict[str, Any], *, strict: bool) -> Any:

@@ -188,8 +188,8 @@ class KeyIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=20)]
-    owners: Annotated[list[Text], msgspec.Meta(max_length=1000)] | None = None
-    clients: Annotated[list[Text], msgspec.Meta(max_length=1000)] | None = None
+    owners: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    clients: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1000)] | None = None
     expires_in: Annotated[int, msgspec.Meta(ge=60, le=315_360_000)] | None = None
     distinct_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10**9)] | None = None
 

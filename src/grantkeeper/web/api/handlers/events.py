@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 async def read(call: Call) -> Answer:
     """Return events after a position, or the stream of them for who accepts text/event-stream."""
-    asked = call.query
+    asked, last = call.query, _last(call)
 
     async def after(position: int, limit: int) -> Sequence[Event]:
         return await call.keeper.events(
@@ -30,7 +30,7 @@ async def read(call: Call) -> Answer:
         )
 
     if b"text/event-stream" in call.headers.get(b"accept", b"").lower():
-        return Answer(stream=call.ticker.listen(_last(call), after))
+        return Answer(stream=call.ticker.listen(last, after))
     return Answer(body=Page(items=list(await after(asked.after, asked.limit))))
 
 
