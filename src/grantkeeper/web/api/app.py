@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused, NotAllowed, TooManyRequests
+from grantkeeper.errors import Conflict, GrantkeeperError, InvalidInput, KeyRefused, NotAllowed, TooManyRequests
 from grantkeeper.model import Secret
 from grantkeeper.web.api.lane import Lane
 from grantkeeper.web.api.limits import Buckets
@@ -79,7 +79,10 @@ class Api:
         except Refused as refused:
             await _problem(send, refused.problem, refused.headers)
         except GrantkeeperError as error:
-            await _problem(send, problem_of(error))
+            problem = problem_of(error)
+            if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                log.warning("a request of the API could not be answered: %s", error)
+            await _problem(send, problem)
         except Exception:
             log.exception("a request of the API failed")
             await _problem(send, Refused(500, "internal_error", "Something went wrong here. It was noted.").problem)
@@ -105,6 +108,7 @@ class Api:
             query=query,
             body=parsed(operation.body, scope, body),
             headers=dict(scope["headers"]),
+            check=lambda: self._key(scope),
             ticker=self._ticker,
         )
         again = header(scope, b"idempotency-key") if operation.method == "POST" else None
@@ -140,12 +144,13 @@ class Api:
             answer = await operation.handler(call)
         except GrantkeeperError as error:
             problem = problem_of(error)
-            if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR and problem.status != HTTPStatus.TOO_MANY_REQUESTS:
+            passes = isinstance(error, Conflict | TooManyRequests) or problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            if not passes:
                 await self._kept(call, again, problem.status, _encode(problem))
             else:
                 await self._keeper.run(answers.give_up, call.key.id, again)
             raise
-        except BaseException:
+        except Exception:  # not when it is cancelled: what was begun goes on in its thread, and must not begin again
             await self._keeper.run(answers.give_up, call.key.id, again)
             raise
         await self._kept(call, again, answer.status, b"" if answer.body is None else _encode(answer.body))

@@ -39,14 +39,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request, checked: who asks, the path's ids, the query and the body as the operation says they are."""
+    """One request, checked: who asks, the path's ids, the query and the body as the operation says they are.
+
+    `check` looks again whether the key is good. What may hold a secret is not in its repr.
+    """
 
     keeper: AsyncKeeper
     key: ApiKey
     path: Mapping[str, str]
     query: Any
-    body: Any
-    headers: Mapping[bytes, bytes]
+    body: Any = field(repr=False)
+    headers: Mapping[bytes, bytes] = field(repr=False)
+    check: Callable[[], Awaitable[ApiKey]] = field(repr=False)
     ticker: Ticker
 
     @property

@@ -14,6 +14,11 @@ from grantkeeper.errors import GrantkeeperError, printable, without_secrets
 
 CONTENT_TYPE: Final = b"application/problem+json"
 _LONGEST: Final = 1000
+_INSTEAD: Final[tuple[tuple[type[GrantkeeperError], str], ...]] = (
+    (errors.DatabaseUnavailable, "The service's database cannot be used at the moment."),
+    (errors.SealBroken, "Something that the service keeps cannot be opened. Its log says what."),
+)
+"""Said in place of messages that are for whoever runs the service: they name its files, hosts and database."""
 _STATUSES: Final[tuple[tuple[type[GrantkeeperError], int], ...]] = (
     (errors.ConsentRequired, 409),
     (errors.ConsentDenied, 403),
@@ -83,7 +88,7 @@ def problem_of(error: GrantkeeperError, *, status: int | None = None) -> Problem
         type=_type(name),
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=printable(without_secrets(str(error.args[0])), _LONGEST),
+        detail=_detail(error),
         error=name,
         advice=printable(error.advice, _LONGEST),
         provider=_words(error),
@@ -107,6 +112,14 @@ def headers_of(problem: Problem) -> list[tuple[bytes, bytes]]:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         found.append((b"www-authenticate", b"Bearer"))  # RFC 6750 3
     return found
+
+
+def _detail(error: GrantkeeperError) -> str:
+    """Return what happened; what is wrong with the service's own set-up only when the provider says it."""
+    said = next((instead for kind, instead in _INSTEAD if isinstance(error, kind)), str(error.args[0]))
+    if type(error) is errors.Misconfigured and error.provider is None:
+        said = "The service is not set up for this. Its log says what is missing."
+    return printable(without_secrets(said), _LONGEST)
 
 
 def _words(error: GrantkeeperError) -> Words | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from grantkeeper.errors import Conflict, InvalidInput
+from grantkeeper.errors import Conflict, InvalidInput, NotAllowed
 from grantkeeper.web.api.handlers.reach import cursor_of, grant_of, position_of
 from grantkeeper.web.api.operations import Answer
 from grantkeeper.web.api.problems import Refused
@@ -69,6 +69,8 @@ async def revoke(call: Call) -> Answer:
     grant, wanted = await grant_of(call), _wanted(call)
     if wanted is not None and wanted != grant.version:
         raise _changed()
+    if call.query.siblings == "end" and call.key.restricted:
+        await _check_siblings(call, grant)
     return Answer(body=await call.keeper.revoke(grant.id, siblings=call.query.siblings, by=call.by))
 
 
@@ -96,6 +98,16 @@ async def looks(call: Call) -> Answer:
     """Return when each kind of account was looked for."""
     grant = await grant_of(call)
     return Answer(body=Page(items=await call.keeper.looks(grant.id)))
+
+
+async def _check_siblings(call: Call, grant: Grant) -> None:
+    """Raise NotAllowed when ending them all would end what the key must not know of (V-60)."""
+    found = await call.keeper.siblings(grant.id)
+    if not all(call.key.reaches(owner=each.owner, client=each.client) for each in found):
+        raise NotAllowed(
+            "This API key may not end every grant that would end with this one.",
+            advice="End it with siblings=keep, or use a key without a restriction.",
+        )
 
 
 def _tagged(grant: Grant) -> Answer:

@@ -1,0 +1,143 @@
+"""What the API does not tell, and what it does not do twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from api.asking import Asker, Site
+from grantkeeper import Grant, GrantStatus, Keeper
+from grantkeeper.errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, ProviderWords, SealBroken
+from grantkeeper.testing import Connect
+from grantkeeper.web.api.problems import problem_of
+from keeper.people import IDA, SAM
+
+SECRET_PLACE = "postgresql host db7.internal"
+
+
+def test_a_restricted_key_ends_no_grant_that_it_must_not_see(site: Site, keeper: Keeper, connect: Connect) -> None:
+    """V-60: `siblings=end` would reach other owners' grants of the same person; such a key may not say it."""
+    ours, theirs = connect("acme", SAM), connect("globex", SAM)
+    restricted = site.asker("grants:write", owners=["acme"])
+
+    refused = restricted.ask("DELETE", f"/v1/grants/{ours.id}", query={"siblings": "end"})
+    assert (refused.status_code, refused.json()["error"]) == (403, "NotAllowed")
+    assert "globex" not in refused.text
+    assert theirs.id not in refused.text
+    assert keeper.get(ours.id).status is GrantStatus.ACTIVE
+
+    kept = restricted.ask("DELETE", f"/v1/grants/{ours.id}")
+    assert kept.json()["at_provider"] == "kept"
+    assert keeper.get(theirs.id).status is GrantStatus.ACTIVE
+
+
+def test_a_restricted_key_ends_all_that_it_sees(site: Site, keeper: Keeper, connect: Connect) -> None:
+    """The refusal above is about others' grants, not about the word."""
+    ours, also_ours = connect("acme", SAM), connect("globex", SAM)
+    restricted = site.asker("grants:write", owners=["acme", "globex"])
+
+    done = restricted.ask("DELETE", f"/v1/grants/{ours.id}", query={"siblings": "end"})
+    assert done.json()["at_provider"] == "revoked"
+    assert keeper.get(also_ours.id).status is GrantStatus.CONSENT_REQUIRED
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable, SealBroken, Misconfigured], ids=lambda each: each.__name__)
+def test_where_the_service_keeps_things_is_not_told(error: type[GrantkeeperError]) -> None:
+    """A program hears what to do; files, hosts and users are for the log."""
+    told = problem_of(error(f"Trouble at {SECRET_PLACE}.", advice="Ask again."))
+
+    assert SECRET_PLACE not in told.detail
+    assert (told.error, told.advice) == (error.__name__, "Ask again.")
+
+
+def test_what_the_provider_says_of_the_oauth_client_is_told() -> None:
+    """Whoever asks sees at once that it is the OAuth client, in the provider's words."""
+    said = ProviderWords(error="invalid_client", description="The OAuth client was deleted.")
+    told = problem_of(Misconfigured("Google refuses the OAuth client 'google-ads'.", provider=said))
+
+    assert "google-ads" in told.detail
+    assert told.provider is not None
+    assert told.provider.error == "invalid_client"
+
+
+def test_a_conflict_may_be_tried_again_under_the_same_key(
+    asker: Asker, grant: Grant, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What passes by itself is not kept for a day: the same request succeeds a moment later."""
+
+    def beaten(*_args: object, **_named: object) -> Any:
+        raise Conflict("Somebody saved first.", advice="Read it again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper, "confirm", beaten)
+        first = asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="once")
+    again = asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="once")
+
+    assert (first.status_code, again.status_code) == (409, 200)
+
+
+def test_what_was_cut_off_is_not_begun_again(site: Site, asker: Asker, grant: Grant, keeper: Keeper) -> None:
+    """A caller that is cut off does not know what became of it; its repetition must not do it a second time."""
+    begun: list[str] = []
+
+    async def cut_off(*_args: object, **_named: object) -> Any:
+        begun.append("confirm")
+        raise asyncio.CancelledError
+
+    _replace(site, "confirm", cut_off)
+    with pytest.raises(asyncio.CancelledError):
+        asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="cut")
+    again = asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="cut")
+
+    assert (again.status_code, again.json()["error"], begun) == (409, "Conflict", ["confirm"])
+
+
+def test_a_stream_ends_with_its_key(site: Site, keeper: Keeper, connect: Connect) -> None:
+    """V-42: who listens hears nothing any more once the key is revoked, however long ago the stream began."""
+    connect("acme", IDA)
+    listener = site.asker("events:read")
+    (key,) = [each for each in keeper.keys.all() if each.revoked_at is None]
+    heard = listen_until(site, listener, lambda: keeper.keys.revoke(key.id), lambda: connect("globex", SAM))
+
+    assert b"acme" in heard
+    assert b"globex" not in heard
+
+
+def _replace(site: Site, verb: str, by: Callable[..., Awaitable[Any]]) -> None:
+    """Let a verb of the API's own keeper be another."""
+    setattr(site.app._keeper, verb, by)
+
+
+def listen_until(site: Site, listener: Asker, *then: Callable[[], object]) -> bytes:
+    """Listen; when the first event has come do the rest, and return all that comes until the stream ends."""
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/events",
+        "query_string": b"",
+        "client": ("203.0.113.9", 1),
+        "headers": [
+            (b"authorization", f"Bearer {listener.secret}".encode()),
+            (b"accept", b"text/event-stream"),
+        ],
+    }
+    heard, waiting = bytearray(), list(then)
+
+    async def send(message: dict[str, Any]) -> None:
+        heard.extend(message.get("body", b""))
+        if b"data:" in heard:
+            while waiting:
+                await asyncio.to_thread(waiting.pop(0))
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def listen() -> None:
+        async with asyncio.timeout(20):
+            await site.app(scope, receive, send)
+
+    site._runner.run(listen())
+    return bytes(heard)
