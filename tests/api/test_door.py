@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,6 +14,9 @@ from grantkeeper.errors import Conflict, DatabaseUnavailable, GrantkeeperError, 
 from grantkeeper.testing import Connect
 from grantkeeper.web.api.problems import problem_of
 from keeper.people import IDA, SAM
+
+if TYPE_CHECKING:
+    from starlette.types import Send
 
 SECRET_PLACE = "postgresql host db7.internal"
 
@@ -137,7 +140,7 @@ def listen_until(site: Site, listener: Asker, *then: Callable[[], object]) -> by
 
     async def listen() -> None:
         async with asyncio.timeout(20):
-            await site.app(scope, receive, send)
+            await site.app(scope, receive, cast("Send", send))
 
     site._runner.run(listen())
     return bytes(heard)

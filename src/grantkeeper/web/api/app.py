@@ -14,13 +14,13 @@ import msgspec
 
 from grantkeeper.errors import Conflict, GrantkeeperError, InvalidInput, KeyRefused, NotAllowed, TooManyRequests
 from grantkeeper.model import Secret
-from grantkeeper.web.api.lane import Lane
-from grantkeeper.web.api.limits import Buckets
 from grantkeeper.web.api.openapi import Document
 from grantkeeper.web.api.operations import Answer, Call, Operation
 from grantkeeper.web.api.problems import Problem, Refused, headers_of, problem_of
-from grantkeeper.web.api.requests import asked, body_of, header, parsed
-from grantkeeper.web.api.streaming import Ticker
+from grantkeeper.web.api.serving.lane import Lane
+from grantkeeper.web.api.serving.limits import Buckets
+from grantkeeper.web.api.serving.requests import asked, body_of, header, parsed
+from grantkeeper.web.api.serving.streaming import Ticker
 from grantkeeper.web.api.table import OPERATIONS
 
 if TYPE_CHECKING:

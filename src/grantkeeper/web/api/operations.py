@@ -14,7 +14,7 @@ from grantkeeper.model import Scope
 if TYPE_CHECKING:
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.model import ApiKey
-    from grantkeeper.web.api.streaming import Ticker
+    from grantkeeper.web.api.serving.streaming import Ticker
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PLACE: Final = re.compile(r"\{(\w+)\}")

@@ -1,0 +1,1 @@
+"""How requests are read, limited, and answered from memory or as a stream."""
