@@ -157,7 +157,10 @@ def _below(prefix: str, app: ASGIApp) -> ASGIApp:
     """Return the application as one that is mounted there."""
 
     async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["root_path"] = f"{scope.get('root_path', '')}{prefix}"
+        root = f"{scope.get('root_path', '')}{prefix}"
+        scope["root_path"] = root
+        if scope["path"] == root:  # people leave the slash out
+            scope["path"] = f"{root}/"
         await app(scope, receive, send)
 
     return mounted

@@ -1,0 +1,198 @@
+"""`grantkeeper serve` as a process: its memory is private, its connections are bounded, its end is orderly."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grantkeeper.settings import new_key_file
+from grantkeeper.store import SqlStore
+from service.replicas import PROGRAM, Replica, environment
+
+HOST = "grants.example.com"
+CONFIG = f'database = "sqlite:///x.sqlite3"\nkey_file = "grantkeeper.key"\n[service]\nurl = "https://{HOST}"\n'
+LOOK = """
+import ctypes, resource
+from grantkeeper.cli.running.hardening import keep_memory_private
+keep_memory_private()
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Replica]:
+    """The service, running over SQLite."""
+    (tmp_path / "grantkeeper.toml").write_text(CONFIG)
+    new_key_file(tmp_path / "grantkeeper.key")
+    store = SqlStore(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    store.migrate()
+    store.close()
+    replica = Replica(folder=tmp_path, environ=environment(), name="one")
+    replica.start()
+    yield replica
+    if replica.process.poll() is None:
+        replica.process.kill()
+        replica.process.communicate()
+    elif replica.process.stdout is not None:
+        replica.process.stdout.close()
+
+
+def talk(replica: Replica, *parts: bytes, wait: float = 5) -> bytes:
+    """Send bytes as they are and return all that comes back until the other side closes."""
+    with socket.create_connection(("127.0.0.1", replica.port), timeout=wait) as connection:
+        for part in parts:
+            connection.sendall(part)
+        found = b""
+        while chunk := connection.recv(65536):
+            found += chunk
+        return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_no_copy_of_the_memory_is_left_behind() -> None:
+    """V-24: PR_GET_DUMPABLE says 0, and RLIMIT_CORE allows no core."""
+    done = subprocess.run([sys.executable, "-c", LOOK], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "0", "0"]
+
+
+def test_the_serving_process_is_so_too(served: Replica) -> None:
+    """V-24: the limits of the process itself; no secret in what it was started with."""
+    proc = Path("/proc") / str(served.process.pid)
+    limits = next(line for line in (proc / "limits").read_text().splitlines() if line.startswith("Max core file size"))
+    assert limits.split()[4:6] == ["0", "0"]
+    key = (served.folder / "grantkeeper.key").read_text().splitlines()[-1].encode()
+    assert key not in (proc / "cmdline").read_bytes() + (proc / "environ").read_bytes()
+
+
+def test_it_says_nothing_of_what_it_is(served: Replica) -> None:
+    """V-25: no version, no server header, debug off; what needs a key says so."""
+    expected = {"/healthz": {200}, "/metrics": {401}, "/v1/grants": {401}, "/nowhere": {404}, "/dashboard": {303, 401}}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as connection:
+        for path, statuses in expected.items():
+            connection.request("GET", path, headers={"Host": HOST})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            assert answer.status in statuses, path
+            assert answer.getheader("server") is None
+            assert "uvicorn" not in text.lower()
+            assert "traceback" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 1_000_000,
+        b"GET /healthz HTTP/1.1\r\n" + b"X: a\r\n" * 200_000,
+        b"GET /" + b"a" * 1_000_000,
+    ],
+    ids=["header", "headers", "target"],
+)
+def test_a_head_without_end_is_cut_off(served: Replica, sent: bytes) -> None:
+    """V-48: nobody fills our memory with a head."""
+    with contextlib.suppress(ConnectionError):  # it was closed while more was sent
+        assert talk(served, sent).startswith(b"HTTP/1.1 4")
+    assert served.is_ready()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (
+            b"POST /v1/links HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+        ),
+        b"POST /v1/links HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"POST /v1/links HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        b"POST /v1/links HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\njunk\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n",
+        b"GARBAGE\r\n\r\n",
+    ],
+)
+def test_what_two_servers_could_read_differently_is_refused(served: Replica, sent: bytes) -> None:
+    """V-48: smuggling: one answer at most, a refusal, and the connection ends."""
+    found = talk(served, sent)
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert found.startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.timeout(60)
+def test_a_head_that_trickles_is_given_up(served: Replica) -> None:
+    """V-48: slow loris: a head has to be here in ten seconds, however it comes."""
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+        connection.settimeout(1)
+        found: bytes | None = None
+        while found is None and time.monotonic() < begun + 30:
+            try:
+                connection.sendall(b"X: a\r\n")
+                found = connection.recv(100)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                found = b""
+    assert found == b""
+    assert 5 < time.monotonic() - begun < 20
+    assert served.is_ready()
+
+
+def test_a_second_signal_hurries(served: Replica) -> None:
+    """The first waits for the balancer to turn away, the second does not."""
+    served.process.send_signal(signal.SIGTERM)
+    served.process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    assert served.process.wait(20) == 0
+    assert time.monotonic() - begun < 10
+
+
+def test_a_key_that_does_not_fit_is_no_start(served: Replica) -> None:
+    """R-58: key missing, or another's: it says so and does not serve."""
+    served.ask("GET", "/healthz")
+    assert served.stop() == 0
+    made = subprocess.run(
+        [PROGRAM, "operator", "invite", "ann@example.com", "--role", "admin"],
+        cwd=served.folder,
+        env=served.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    (served.folder / "grantkeeper.key").unlink()
+    new_key_file(served.folder / "grantkeeper.key")
+    done = subprocess.run(
+        [PROGRAM, "serve", "--port", "0"],
+        cwd=served.folder,
+        env=served.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "is not in the key ring" in done.stderr
+    assert "Add that key to the key ring" in done.stderr
+
+
+def test_each_line_of_its_log_is_json(served: Replica) -> None:
+    """And the path of a request is in none: it may be a link."""
+    secret = "/connect/" + "a1B2" * 10 + "xyz"
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection.request("GET", f"{secret}?code=canary", headers={"Host": HOST})
+    connection.getresponse().read()
+    connection.close()
+    assert served.stop() == 0
+    lines = [json.loads(line) for line in served.log.read_text().splitlines()]
+    assert any(each["event"] == "request" for each in lines)
+    assert secret not in served.log.read_text()
+    assert "canary" not in served.log.read_text()
