@@ -170,5 +170,8 @@ class Load:
 
 def environment(**more: str) -> dict[str, str]:
     """Return what a replica's process needs."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    return kept | more
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    # It runs in another folder, where a relative path leads elsewhere.
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join(str(Path(each).resolve()) for each in folders)
+    return kept | ({"PYTHONPATH": path} if path else {}) | more
