@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from grantkeeper import Grant, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import consent
+from grantkeeper.worker import Round
 
 PEOPLE = ("ida@nordwind-outdoor.example", "tom.becker@nordwind-outdoor.example", "sam@fjord-media.example")
 
@@ -17,6 +18,14 @@ def crowd(keeper: Keeper, emulator: Emulator, count: int, *, client: str = "goog
     return [
         consent(keeper, emulator, f"owner-{number}", PEOPLE[number % len(PEOPLE)], client) for number in range(count)
     ]
+
+
+def use(keeper: Keeper, emulator: Emulator, grants: Iterable[Grant]) -> None:
+    """Ask for the tokens of these grants, a moment after their consent, and write that down."""
+    emulator.clock.advance(timedelta(seconds=2))
+    for grant in grants:
+        keeper.token(grant.id)
+    keeper.work.flush()
 
 
 def refreshes(emulator: Emulator) -> int:
@@ -32,3 +41,8 @@ def due_at(keeper: Keeper, grants: Iterable[Grant], at: datetime) -> None:
 def kinds(keeper: Keeper, *, grant_id: str | None = None) -> list[str]:
     """Return the kinds of events, oldest first, without what only tells of the consent."""
     return [each.kind for each in keeper.events(grant_id=grant_id, limit=1000) if each.kind != "grant.connected"]
+
+
+def tended(done: Round) -> int:
+    """Return how many grants were refreshed by a sweep: ahead, or because their daily turn came, too."""
+    return done.grants.get("renewed", 0) + done.grants.get("checked", 0)

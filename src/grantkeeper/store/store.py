@@ -47,11 +47,11 @@ from .records.imports import KEEPING_FIRST, as_given, gone_with
 from .records.leases import END_REFRESH, TOUCH_LEASE, begin_refresh
 from .records.overview import Overview
 from .records.service.answers import Answers
-from .records.service.health import HealthRecords
 from .records.service.keys import Keys
 from .records.service.links import Links
 from .records.service.operators import Operators
-from .records.service.work import WorkRecords
+from .records.upkeep.health import HealthRecords
+from .records.upkeep.work import WorkRecords
 from .records.webhooks.deliveries import Webhooks
 
 _DIRECTLY: Final = frozenset({"sqlite", "postgresql"})

@@ -31,6 +31,9 @@ Checks: TypeAlias = Literal["daily", "off"]
 
 Done: TypeAlias = Literal["renewed", "checked", "scheduled", "over", "failed", "waits"]
 
+Due: TypeAlias = DueGrant | str
+"""What was claimed: a grant, or the id of one whose row cannot be read."""
+
 NEAR: Final = 0.8
 """The share of a provider's cap of live refresh tokens that is told of: at Google 80 of 100 connections of a person."""
 
@@ -65,8 +68,11 @@ class Tending:
         self._failures: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def tend(self, due: DueGrant) -> Done:
+    def tend(self, due: Due) -> Done:
         """Do what is due for a grant; whatever goes wrong concerns this one only (R-52)."""
+        if isinstance(due, str):
+            log.error("grant %s cannot be read: somebody altered its row", due)
+            return self._failed(due, None)
         grant_id = due.row.grant.id
         try:
             done = self._tended(due)
@@ -89,11 +95,6 @@ class Tending:
         with self._lock:
             self._failures.pop(grant_id, None)
         return done
-
-    def unreadable(self, grant_id: str) -> Done:
-        """Put off a grant whose row somebody altered, for longer each time."""
-        log.error("grant %s cannot be read; see `grantkeeper show %s`", grant_id, grant_id)
-        return self._failed(grant_id, None)
 
     def _plan(self, due: DueGrant) -> _Plan:
         grant, now = due.row.grant, self._work.now()
@@ -122,7 +123,7 @@ class Tending:
         if plan.check or plan.announce or not (plan.used and plan.renew):
             self._scheduled(due, row, plan, looked=looked)
         if plan.check:
-            return "checked"
+            return "checked" if looked else "waits"
         return "renewed" if plan.renew else "scheduled"
 
     def _looked(self, grant_id: str) -> bool:
@@ -212,3 +213,8 @@ def _ending(grant: Grant, client: OAuthClient, now: datetime) -> Iterator[Event]
 
 def _event(kind: str, grant: Grant, data: dict[str, Any], now: datetime) -> Event:
     return Event(kind=kind, at=now, grant_id=grant.id, owner=grant.owner, client=grant.client, data=data)
+
+
+def given_back(due: Due, *, now: datetime) -> dict[str, datetime]:
+    """Return since when a claimed grant is due that nothing was begun for."""
+    return {due: now} if isinstance(due, str) else {due.row.grant.id: due.due_at or now}

@@ -14,14 +14,14 @@ from typing import Final, Self
 
 from grantkeeper.errors import GrantkeeperError
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import Claimed, DueGrant, OAuthClient
+from grantkeeper.model import Claimed, OAuthClient
 from grantkeeper.renewal import DAY, NOTED_EVERY
 from grantkeeper.settings.service import ServiceSettings
 
 from .budget import PER_SECOND, SOON, THREADS, Budget
 from .chores import Chores
 from .delivering import Delivering
-from .tending import Checks, Done, Tending
+from .tending import Checks, Done, Due, Tending, given_back
 
 log = logging.getLogger("grantkeeper")
 
@@ -156,20 +156,19 @@ class Worker:
             self._begin(client, due)
         return more
 
-    def _begin(self, client: OAuthClient, due: DueGrant) -> None:
+    def _begin(self, client: OAuthClient, due: Due) -> None:
         if self._stopping.is_set():
-            self._work.put({due.row.grant.id: due.due_at or self._work.now()})
+            self._work.put(given_back(due, now=self._work.now()))
             return
         self._count_in(client)
-        name = f"grantkeeper-{due.row.grant.id[:8]}"
-        threading.Thread(target=self._do, args=(client, due), name=name, daemon=True).start()
+        threading.Thread(target=self._do, args=(client, due), name="grantkeeper-grant", daemon=True).start()
 
     def _count_in(self, client: OAuthClient) -> None:
         self._budget.begin(client)
         with self._changed:
             self._under_way += 1
 
-    def _do(self, client: OAuthClient, due: DueGrant) -> Done:
+    def _do(self, client: OAuthClient, due: Due) -> Done:
         try:
             return self._tending.tend(due)
         finally:
@@ -194,7 +193,7 @@ class Worker:
         delivered = self._delivered(self._delivering.once)
         return Round(grants=dict(grants), delivered=delivered, chores=chores)
 
-    def _all_done(self, batch: list[tuple[OAuthClient, DueGrant]]) -> list[Done]:
+    def _all_done(self, batch: list[tuple[OAuthClient, Due]]) -> list[Done]:
         for client, _ in batch:
             self._count_in(client)
         if self._inline or len(batch) < 2:
@@ -204,11 +203,11 @@ class Worker:
 
     # --- what is due ------------------------------------------------------------------------------------------
 
-    def _claimed(self) -> tuple[list[tuple[OAuthClient, DueGrant]], bool]:
+    def _claimed(self) -> tuple[list[tuple[OAuthClient, Due]], bool]:
         """Claim what there is room for, and tell whether there may be more; each time another client is the first."""
         clients = self._work.clients
         self._turn = (self._turn + 1) % max(len(clients), 1)
-        batch: list[tuple[OAuthClient, DueGrant]] = []
+        batch: list[tuple[OAuthClient, Due]] = []
         more = False
         for client in (*clients[self._turn :], *clients[: self._turn]):
             wait, probe = self._work.shut(client)
@@ -218,16 +217,14 @@ class Worker:
             room = min(room, 1) if probe else room
             found = self._claimed_of(client, room) if room else []
             batch += [(client, due) for due in found]
-            more = more or not room or len(found) == room
+            more = more or len(found) == room
         return batch, more
 
-    def _claimed_of(self, client: OAuthClient, room: int) -> list[DueGrant]:
+    def _claimed_of(self, client: OAuthClient, room: int) -> list[Due]:
         """Claim grants of one client: first what somebody uses, whose token ends soonest, then daily checks."""
         now = self._work.now()
         until, since = now + self._claim, now - DAY - NOTED_EVERY
         used = self._work.claim(client, until=until, limit=room, used_since=since)
         left = room - len(used)
         rest = self._work.claim(client, until=until, limit=left) if left else Claimed()
-        for grant_id in (*used.unreadable, *rest.unreadable):
-            self._tending.unreadable(grant_id)
-        return [*used.grants, *rest.grants]
+        return [*used.grants, *rest.grants, *used.unreadable, *rest.unreadable]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from ...errors import GrantkeeperError
+from ...errors import GrantkeeperError, SealBroken
 from ...model import AccessToken, AccountChanges, Claimed, DueGrant, Event, Grant, GrantRow, GrantStatus, OAuthClient
 from ..parts import Parts
 from ..tokens.refreshes import Refreshes
@@ -106,13 +106,14 @@ class Working:
             for each in self.clients
             if each.client_id == client_id and each.provider.token_endpoint == provider.token_endpoint
         )
-        rows = self._store.grants(
-            issuer=grant.issuer,
-            subject=grant.subject,
-            clients=same,
-            statuses=_LIVING,
-            limit=2 * (provider.refresh_token_cap or DELETED_AT_ONCE),
-        )
+        most = 2 * (provider.refresh_token_cap or DELETED_AT_ONCE)
+        try:
+            rows = self._store.grants(
+                issuer=grant.issuer, subject=grant.subject, clients=same, statuses=_LIVING, limit=most
+            )
+        except SealBroken as error:  # of one of them, which concerns the others no more than this
+            log.warning("the grants of %s's person cannot be counted: %s", grant.id, error)
+            return []
         return [row.grant for row in rows if row.sealed is not None]
 
     # --- what is noted in passing -----------------------------------------------------------------------------

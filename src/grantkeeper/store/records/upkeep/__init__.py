@@ -1,0 +1,1 @@
+"""Records of what a worker does: when grants are due, how OAuth clients do."""
