@@ -70,6 +70,7 @@ def test_callers_are_served_while_the_worker_hangs(opens: Opens, emulator: Emula
     due_now(keeper, emulator, 8)
     (mine,) = crowd(keeper, emulator, 1, client="ad-manager")
     emulator.clock.advance(timedelta(hours=2))
+    due_at(keeper, [mine], emulator.clock.now() + timedelta(days=1))  # not the worker's
     transport.hold = True
     worker = Worker(keeper, threads=4)
     worker.start()

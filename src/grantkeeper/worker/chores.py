@@ -67,7 +67,8 @@ class Chores:
         return max(min(chore.due for chore in self.all) - time.monotonic(), 0.0)
 
     def _noted(self) -> int:
-        """Write down who used what and how it went."""
+        """Write down who used what, which key read it, and how it went."""
+        self._keeper.keys.flush()
         self._keeper.work.flush()
         return 0
 
