@@ -113,6 +113,13 @@ def test_a_misspelt_variable_is_a_warning(home: Home) -> None:
     assert "GRANTKEEPER_OTHER" not in done.out
 
 
+def test_what_a_remote_reads_is_no_misspelling(home: Home) -> None:
+    """GRANTKEEPER_API_KEY is like GRANTKEEPER_KEYS and is not it; a program beside may need it."""
+    done = home.call("doctor", "--offline", GRANTKEEPER_URL="x", GRANTKEEPER_API_KEY="x", GRANTKEEPER_API_KEY_FILE="x")
+
+    assert "means nothing" not in done.out
+
+
 def test_a_provider_that_cannot_be_reached_is_a_problem(home: Home) -> None:
     """The host is named, and where to look."""
     url = "http://127.0.0.1:9"

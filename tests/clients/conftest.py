@@ -20,7 +20,7 @@ from grantkeeper.emulator.server import Serving, serve
 from grantkeeper.keeper import Keeper
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import emulated_keeper
-from served import served_keeper
+from service.served import served_keeper
 
 HERE = Path(__file__).parent
 UNCLOSED = "unclosed <socket"

@@ -23,6 +23,7 @@ from grantkeeper.settings import new_key_file
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent
 from keeper.files.old import old_token
+from service.served import served_keeper
 
 IDA = "ida@nordwind-outdoor.example"
 LUCIA = "lucia@casa-verde.example"
@@ -107,6 +108,15 @@ def prepared(folder: Path, *, site: str = SITE) -> Iterator[Desk]:
             grants = [consent(keeper, emulator, "acme", IDA, name) for name in CLIENTS]
             _write_old_files(folder, emulator, keeper.client("google-ads"))
         yield Desk(folder=folder, emulator=emulator, grant=grants[0].id)
+
+
+@contextmanager
+def served() -> Iterator[None]:
+    """Serve the API over the current folder's configuration; the environment names it, and a key for all of it."""
+    with Keeper.from_env() as keeper, served_keeper(keeper) as at, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GRANTKEEPER_URL", at.url)
+        patched.setenv("GRANTKEEPER_API_KEY", at.key("admin").reveal())
+        yield
 
 
 def _write_old_files(folder: Path, emulator: Emulator, client: OAuthClient) -> None:

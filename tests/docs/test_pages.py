@@ -7,13 +7,14 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from docs.desk import IDA, Desk, prepared
+from docs.desk import IDA, Desk, prepared, served
 from docs.pages import RUN, SHOWN, Page, Snippet, page, pages
 from grantkeeper.settings import Settings, new_key_file
 from house.source import ROOT
@@ -70,8 +71,9 @@ def test_every_snippet_says_what_it_is(page: Page) -> None:
 @pytest.mark.parametrize("page", _with("python"), ids=_name)
 @pytest.mark.filterwarnings(*GOOGLEADS_WARNINGS)
 def test_the_python_of_a_page_runs(page: Page, desk: Desk) -> None:
-    """The Python of a page runs from top to bottom, against the emulator."""
-    execute(page, desk)
+    """The Python of a page runs from top to bottom, against the emulator, and the service where it asks one."""
+    with served() if "GRANTKEEPER_API_KEY" in page.text else nullcontext():
+        execute(page, desk)
 
 
 @pytest.mark.parametrize("page", _with("toml"), ids=_name)

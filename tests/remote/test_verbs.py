@@ -13,7 +13,7 @@ from grantkeeper.emulator import Emulator
 from grantkeeper.model import AccountSource, Expectation, Grant, GrantStatus, LinkStatus
 from grantkeeper.remote import asking
 from grantkeeper.testing import Connect, consent
-from served import served_keeper
+from service.served import served_keeper
 
 IDA = "ida@nordwind-outdoor.example"
 LUCIA = "lucia@casa-verde.example"

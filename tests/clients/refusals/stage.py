@@ -24,7 +24,7 @@ from grantkeeper.keeper import Keeper
 from grantkeeper.model import AccountSource, Grant
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import consent, emulated_keeper, oauth_client
-from served import served_keeper
+from service.served import served_keeper
 
 CUSTOMER = "2223334441"
 SCOPES = {"google-ads": "adwords", "ad-manager": "ad_manager", "search-console": "webmasters.readonly"}

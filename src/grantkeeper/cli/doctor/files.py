@@ -31,13 +31,21 @@ _VARIABLES: Final = (
     "GRANTKEEPER_SERVICE_URL",
     "GRANTKEEPER_STATE_FOLDER",
 )
+_OF_REMOTES: Final = (
+    "GRANTKEEPER_API_KEY",
+    "GRANTKEEPER_API_KEY_FILE",
+    "GRANTKEEPER_CA_FILE",
+    "GRANTKEEPER_PROXY",
+    "GRANTKEEPER_URL",
+)
+"""What a `Remote` reads, which may run beside; they mean nothing to a keeper."""
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Look for variables that are probably misspelt; which are set is worth a line, their values are not shown."""
     for name in sorted(environ):
-        near = get_close_matches(name, _VARIABLES, n=1, cutoff=0.85)
-        if name not in _VARIABLES and name.startswith("GRANTKEEPER_") and near:
+        near = get_close_matches(name, _VARIABLES + _OF_REMOTES, n=1, cutoff=0.85)
+        if name not in _VARIABLES + _OF_REMOTES and name.startswith("GRANTKEEPER_") and near:
             yield warning("environment", f"{name} means nothing to grantkeeper.", f"Did you mean {near[0]}?")
     found = [name for name in _VARIABLES if environ.get(name)]
     if found:
