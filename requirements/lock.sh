@@ -21,6 +21,8 @@ compile() { # to, from, arguments
 
 compile dev pyproject.toml --extra all --group dev "${@}"
 compile demo pyproject.toml --extra google-ads --extra ad-manager --extra server --group build -c requirements/dev.txt
+compile service pyproject.toml --extra server --extra postgres --extra mysql --extra telemetry --group build \
+    -c requirements/dev.txt
 compile bench pyproject.toml --extra all --group bench --group build -c requirements/dev.txt
 compile legacy-build requirements/legacy-build.in
 # What the file holds before is preferred, not required: googleads 35 needs older versions of a few.

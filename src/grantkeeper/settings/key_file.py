@@ -63,12 +63,22 @@ def _check_private(label: str, file: Path, found: os.stat_result) -> None:
         raise Misconfigured(f"{label} is not a file.", advice="Is the path right?")
     if os.name != "posix":
         return  # Windows has no such modes; a user's folders are private there
-    if found.st_mode & 0o077:
+    if found.st_mode & (0o037 if _is_credential(file, found) else 0o077):
         mode = f"{stat.S_IMODE(found.st_mode):04o}"
         raise Misconfigured(f"{label} can be used by other users (mode {mode}).", advice=f"Run `chmod 600 {file}`.")
     if found.st_uid not in {os.geteuid(), 0}:
         said = f"{label} belongs to another user (id {found.st_uid})."
         raise Misconfigured(said, advice=f"Run `chown {os.geteuid()} {file}`.")
+
+
+def _is_credential(file: Path, found: os.stat_result) -> bool:
+    """Tell whether systemd handed the file to this service alone: its group bits are then the mask of an access list.
+
+    The file is root's, the list names the service's user, and nobody else can enter the folder (systemd.exec(5),
+    LoadCredential=; src/core/exec-credential.c, read 2026-11-28).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and found.st_uid == 0 and file.parent == Path(str(folder))
 
 
 def _read(descriptor: int) -> bytes:
