@@ -274,9 +274,10 @@ _PRINTED_BY: Final = {
     "invite": {"one-time link"},
     "add": {"webhook secret", "Secret"},
     "rotate": {"webhook secret", "Secret"},
+    "create": {"Secret"},
 }
 """What a command exists to print: `grantkeeper token` access tokens, `grantkeeper operator invite` a one-time link,
-`grantkeeper webhooks add` and `rotate` an endpoint's secret."""
+`grantkeeper webhooks add` and `rotate` an endpoint's secret, `grantkeeper keys create` a key."""
 
 
 def _of_command(words: Any) -> frozenset[str]:

@@ -36,6 +36,10 @@ ALL = (
     (errors.SealBroken("x"), Exit.YOURS),
     (errors.NotFound("x"), Exit.NOT_FOUND),
     (errors.BadCallback("x"), Exit.REFUSED),
+    (errors.KeyRefused("x"), Exit.YOURS),
+    (errors.NotAllowed("x"), Exit.YOURS),
+    (errors.TooManyRequests("x", retry_after=timedelta(seconds=1)), Exit.WAIT),
+    (errors.ServiceUnavailable("x"), Exit.WAIT),
 )
 
 

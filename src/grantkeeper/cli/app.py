@@ -17,14 +17,14 @@ from .doctor.resuming import resume
 from .exits import EXITS, Command
 from .files.exporting import export
 from .files.importing import import_file
-from .service import audit, events, links, operators, webhooks, worker
+from .service import audit, events, keys, links, operators, webhooks, worker
 
 _SECTIONS: Final = {
     "Start": ("init", "doctor", "resume"),
     "Grants": ("connect", "list", "show", "accounts", "token", "refresh", "revoke"),
     "Links": ("link", "links", "confirm"),
     "Files": ("import", "export"),
-    "Service": ("events", "webhooks", "operator", "audit", "erase"),
+    "Service": ("keys", "events", "webhooks", "operator", "audit", "erase"),
     "Run": ("demo", "serve", "worker", "maintain", "emulator"),
 }
 
@@ -113,6 +113,10 @@ _GROUPS: Final[dict[str, tuple[str, dict[str, Callable[..., None]]]]] = {
     "links": (
         "Links that were sent, and what came of them.",
         {"list": links.list_links, "show": links.show, "revoke": links.revoke},
+    ),
+    "keys": (
+        "Which programs may ask the service, and for what.",
+        {"create": keys.create, "list": keys.list_keys, "revoke": keys.revoke},
     ),
     "operator": (
         "Who may sign in to the dashboard.",

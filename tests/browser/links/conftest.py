@@ -34,7 +34,7 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 220 40">
 <text x="52" y="28" font-family="sans-serif" font-size="22" font-weight="700" fill="#c8102e">Fjord Media</text>
 </svg>"""
 WINDOWS = [
-    Window(name=f"{size}-{scheme}", width=width, height=height, scheme=scheme)  # type: ignore[arg-type]
+    Window(name=f"{size}-{scheme}", width=width, height=height, scheme=scheme)
     for size, width, height in (("phone", 360, 740), ("desktop", 1280, 860))
     for scheme in ("light", "dark")
 ]
