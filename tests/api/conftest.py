@@ -10,6 +10,7 @@ import pytest
 from api.asking import SITE, Asker, Site
 from grantkeeper import Grant, Keeper
 from grantkeeper.emulator import Emulator
+from grantkeeper.keeper.service.posting import Outlet
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import Connect, EmulatorTransport, oauth_client
@@ -31,6 +32,7 @@ def keeper(emulator: Emulator, tmp_path: Path) -> Iterator[Keeper]:
         pause=emulator.clock.advance,
         pages_url=SITE,
         return_to=("https://app.example.com",),
+        outlet=Outlet(private_hosts=frozenset({"127.0.0.1"})),
     ) as made:
         yield made
 

@@ -22,12 +22,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "makeLink": {"owner": "acme", "client": "google-ads"},
     "reportRejected": {"token": "x"},
     "makeKey": {"name": "made", "scopes": ["grants:read"]},
+    "addEndpoint": {"url": "https://books.example.com/hooks"},
+    "changeEndpoint": {"description": "the books"},
 }
 
 
 def path_of(operation: Operation, grant_id: str, link_id: str = "lk_none", key_id: str = "none") -> str:
     """Return the path of an operation about these."""
-    return operation.path.format(grant_id=grant_id, link_id=link_id, key_id=key_id)
+    return operation.path.format(grant_id=grant_id, link_id=link_id, key_id=key_id, endpoint_id="ep_none")
 
 
 def call(asker: Asker, operation: Operation, path: str) -> Any:

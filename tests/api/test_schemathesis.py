@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
 
 from api.asking import SETTINGS
@@ -22,6 +23,7 @@ from grantkeeper.web.api import api_app, app
 from grantkeeper.web.api.operations import Nothing, Operation
 from grantkeeper.web.api.table import OPERATIONS
 from keeper.people import IDA, TOM
+from webhooks.receiver import listening
 
 FEW: Final = 15
 MANY: Final = 1000
@@ -69,14 +71,17 @@ class Seeded:
 
 
 @pytest.fixture
-def seeded(keeper: Keeper, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Seeded:
-    """Two owners' grants, a link, a key; and an application that counts no failures: schemathesis makes many."""
+def seeded(keeper: Keeper, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seeded]:
+    """Two owners' grants, a link, a key, an endpoint; and an application that counts no failures: many are made."""
     monkeypatch.setattr(app, "_FAILURES", NO_LIMIT)
     grant = connect("acme", IDA)
     connect("globex", TOM)
     link = keeper.link("acme", "google-ads", grant_id=grant.id).link
     key = keeper.keys.create("to be ended", [Scope.GRANTS_READ]).key
-    return Seeded(keeper, {"grant_id": grant.id, "link_id": link.id, "key_id": key.id})
+    with listening() as receiver:
+        endpoint, _ = keeper.webhooks.add(receiver.url)
+        ids = {"grant_id": grant.id, "link_id": link.id, "key_id": key.id, "endpoint_id": endpoint.id}
+        yield Seeded(keeper, ids)
 
 
 def _tried(seeded: Seeded, operation: Operation, mode: GenerationMode, *, examples: int) -> None:
@@ -106,6 +111,24 @@ def _modes(operation: Operation) -> list[GenerationMode]:
     """Return how requests can be made up: where nothing can be sent, nothing can be wrong."""
     takes_nothing = not operation.places and operation.query is Nothing and operation.method == "GET"
     return [GenerationMode.POSITIVE] if takes_nothing else list(GenerationMode)
+
+
+def test_no_operation_is_left_out(seeded: Seeded) -> None:
+    """What is tried is the table; the document has each operation of it, and schemathesis takes each from there."""
+    taken = {(each.ok().method.upper(), each.ok().path) for each in seeded.schema.get_all_operations()}
+
+    assert taken == {(each.method, each.path) for each in OPERATIONS}
+    assert len(taken) == len(OPERATIONS)
+
+
+def test_no_check_is_left_out(seeded: Seeded) -> None:
+    """Every check that this version of schemathesis has is made for every operation."""
+    load_all_checks()
+    for each in OPERATIONS:
+        described = seeded.schema[each.path][each.method]
+        configured = described.schema.config.checks_config_for(operation=described)
+        off = [name for name in CHECKS.get_all_names() if not configured.get_by_name(name=name).enabled]
+        assert off == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -24,7 +25,7 @@ from grantkeeper.web.api.serving.streaming import Ticker
 from grantkeeper.web.api.table import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -70,10 +71,13 @@ class Api:
             if quick is not None:
                 await _send(send, 200, quick, [_JSON])
                 return
-            page = self._document.answer(path)
-            if page is not None:
+        page = self._document.answer(path)
+        if page is not None:
+            if scope["method"] != "GET":
+                await _problem(send, _method("GET").problem, _method("GET").headers)
+            else:
                 await _send(send, 200, page.body, page.headers, safe=page.safe)
-                return
+            return
         try:
             answer = await self._answered(scope, receive, path)
         except Refused as refused:
@@ -114,7 +118,8 @@ class Api:
         again = header(scope, b"idempotency-key") if operation.method == "POST" else None
         if again is None:
             return await operation.handler(call)
-        return await self._once(call, operation, again, f"{path} ".encode() + scope.get("query_string", b"") + body)
+        asked_for = (path.encode(), scope.get("query_string", b""), call.headers.get(b"if-match", b""), body)
+        return await self._once(call, operation, again, b" ".join(asked_for))
 
     async def _key(self, scope: Scope) -> ApiKey:
         """Return the key that asks; raises KeyRefused, or TooManyRequests for who keeps trying."""
@@ -139,7 +144,8 @@ class Api:
         answers = self._keeper.keeper.answers
         known = await self._keeper.run(answers.begin, call.key.id, again, request)
         if known is not None:
-            return known
+            afresh = None if known[0] >= HTTPStatus.BAD_REQUEST else operation.again
+            return known if afresh is None else await afresh(call)
         try:
             answer = await operation.handler(call)
         except GrantkeeperError as error:
@@ -153,7 +159,8 @@ class Api:
         except Exception:  # not when it is cancelled: what was begun goes on in its thread, and must not begin again
             await self._keeper.run(answers.give_up, call.key.id, again)
             raise
-        await self._kept(call, again, answer.status, b"" if answer.body is None else _encode(answer.body))
+        kept = b"" if answer.body is None or operation.again is not None else _encode(answer.body)
+        await self._kept(call, again, answer.status, kept)
         return answer
 
     async def _kept(self, call: Call, again: str, status: int, body: bytes) -> None:
@@ -191,9 +198,13 @@ def _operation(method: str, path: str) -> tuple[Operation, dict[str, str]]:
                 return each, found.groupdict()
             allowed.append(each.method)
     if allowed:
-        names = ", ".join(sorted(allowed))
-        raise Refused(405, "method_not_allowed", f"This takes {names}.", headers=((b"allow", names.encode()),))
+        raise _method(*sorted(allowed))
     raise Refused(404, "not_found", "There is no such operation. GET /docs describes those that there are.")
+
+
+def _method(*allowed: str) -> Refused:
+    names = ", ".join(allowed)
+    return Refused(405, "method_not_allowed", f"This takes {names}.", headers=((b"allow", names.encode()),))
 
 
 def _check_may(key: ApiKey, operation: Operation) -> None:
@@ -219,7 +230,7 @@ async def _sent(receive: Receive, send: Send, answer: Answer | tuple[int, bytes]
             await _send(send, answer.status, _encode(answer.body), [_JSON, *more])
 
 
-async def _send_stream(receive: Receive, send: Send, stream: AsyncIterator[bytes]) -> None:
+async def _send_stream(receive: Receive, send: Send, stream: AsyncGenerator[bytes, None]) -> None:
     """Send chunks until the stream ends, or nobody listens any more: a server does not say so when it is sent to."""
     start = [*_SAFE, (b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
     await send({"type": "http.response.start", "status": 200, "headers": start})
@@ -233,10 +244,11 @@ async def _send_stream(receive: Receive, send: Send, stream: AsyncIterator[bytes
         await asyncio.gather(sending, leaving, return_exceptions=True)
 
 
-async def _chunks(send: Send, stream: AsyncIterator[bytes]) -> None:
+async def _chunks(send: Send, stream: AsyncGenerator[bytes, None]) -> None:
     try:
-        async for chunk in stream:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with contextlib.aclosing(stream) as chunks:  # at once, not when its memory is freed
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except GrantkeeperError as error:  # the database is away: whoever listens comes again, and misses nothing
         log.warning("a stream of events ends: %s", error)
     await send({"type": "http.response.body", "body": b""})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -34,7 +34,7 @@ class Answer:
     body: Any = None
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 class Operation:
     """One operation. `answers` is the type of a good answer's body, None for none; `errors` the statuses of others.
 
+    `again` answers a request that came before, in place of the answer that would be kept: for answers that get old.
     `whole`: for keys without a restriction only, because what it is about belongs to no owner.
     """
 
@@ -85,6 +86,7 @@ class Operation:
     scope: Scope
     summary: str
     handler: Handler
+    again: Handler | None = None
     query: type[msgspec.Struct] = Nothing
     body: type[msgspec.Struct] | None = None
     answers: Any = None
@@ -110,5 +112,5 @@ class Operation:
         """Every status of an answer that is not good, those that any operation may have among them."""
         common = {400, 401, 403, 422, 429, 500, 503}
         common |= {404} if self.places else set()
-        common |= {409, 413, 415} if self.method == "POST" else set()
+        common |= {409, 413, 415} if self.method == "POST" else {413, 415} if self.body is not None else set()
         return tuple(sorted(common | set(self.errors)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from grantkeeper.model import Account, ApiKey, Grant, Link, Look, Scope
+from grantkeeper.model import Account, ApiKey, Endpoint, Grant, Link, Look, Scope
 from grantkeeper.web.api import values
-from grantkeeper.web.api.handlers import admin, events, grants, links, tokens
+from grantkeeper.web.api.handlers import admin, events, grants, links, tokens, webhooks
 from grantkeeper.web.api.operations import Operation
 from grantkeeper.web.api.values import Page
 
 _ONE: Final = "/v1/grants/{grant_id}"
+_ENDPOINT: Final = "/v1/webhooks/{endpoint_id}"
 
 TOKENS: Final = (
     Operation(
@@ -32,6 +33,7 @@ TOKENS: Final = (
         scope=Scope.TOKENS_READ,
         summary="Refresh now, whatever life the present token has left",
         handler=tokens.refresh,
+        again=tokens.again,
         answers=values.Token,
     ),
     Operation(
@@ -265,4 +267,105 @@ ADMIN: Final = (
         whole=True,
     ),
 )
-OPERATIONS: Final = (*TOKENS, *GRANTS, *ACCOUNTS, *LINKS, *EVENTS, *ADMIN)
+WEBHOOKS: Final = (
+    Operation(
+        method="GET",
+        path="/v1/webhooks",
+        name="listEndpoints",
+        scope=Scope.ADMIN,
+        summary="List webhook endpoints, oldest first",
+        handler=webhooks.listed,
+        answers=values.EndpointPage,
+        whole=True,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/webhooks",
+        name="addEndpoint",
+        scope=Scope.ADMIN,
+        summary="Let an address be told of events; what signs them is in the answer and nowhere else",
+        handler=webhooks.add,
+        body=values.EndpointIn,
+        answers=values.NewEndpointOut,
+        status=201,
+        whole=True,
+    ),
+    Operation(
+        method="GET",
+        path=_ENDPOINT,
+        name="readEndpoint",
+        scope=Scope.ADMIN,
+        summary="Look at a webhook endpoint",
+        handler=webhooks.one,
+        answers=Endpoint,
+        whole=True,
+    ),
+    Operation(
+        method="PATCH",
+        path=_ENDPOINT,
+        name="changeEndpoint",
+        scope=Scope.ADMIN,
+        summary="Change where an endpoint is and what it wants; enable or disable it",
+        description="Once enabled again it gets what waits for it, and what happens from then on.",
+        handler=webhooks.change,
+        body=values.EndpointChange,
+        answers=Endpoint,
+        errors=(409,),
+        whole=True,
+    ),
+    Operation(
+        method="DELETE",
+        path=_ENDPOINT,
+        name="removeEndpoint",
+        scope=Scope.ADMIN,
+        summary="Delete an endpoint and its deliveries",
+        handler=webhooks.remove,
+        status=204,
+        whole=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ENDPOINT}/rotate",
+        name="rotateSecret",
+        scope=Scope.ADMIN,
+        summary="Make a new secret; the old one signs beside it for a while",
+        handler=webhooks.rotate,
+        body=values.Rotation,
+        answers=values.RotatedOut,
+        whole=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ENDPOINT}/test",
+        name="testEndpoint",
+        scope=Scope.ADMIN,
+        summary="Post a test message now, and say how that went",
+        handler=webhooks.test,
+        answers=values.TriedOut,
+        whole=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ENDPOINT}/deliveries",
+        name="listDeliveries",
+        scope=Scope.EVENTS_READ,
+        summary="List an endpoint's deliveries, newest first",
+        handler=webhooks.deliveries,
+        query=values.DeliveriesQuery,
+        answers=values.DeliveryPage,
+        whole=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ENDPOINT}/replay",
+        name="replayDeliveries",
+        scope=Scope.ADMIN,
+        summary="Post again what is dead, or one delivery",
+        description="A receiver that had it already knows it by its id.",
+        handler=webhooks.replay,
+        body=values.Replay,
+        answers=values.ReplayedOut,
+        whole=True,
+    ),
+)
+OPERATIONS: Final = (*TOKENS, *GRANTS, *ACCOUNTS, *LINKS, *EVENTS, *WEBHOOKS, *ADMIN)

@@ -12,6 +12,8 @@ from grantkeeper.model import (
     Account,
     ApiKey,
     AuditEntry,
+    Delivery,
+    Endpoint,
     Event,
     Grant,
     GrantStatus,
@@ -25,7 +27,9 @@ from grantkeeper.model import (
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-Cursor = Annotated[str, msgspec.Meta(max_length=500)]
+Cursor = Annotated[str, msgspec.Meta(max_length=8000)]
+Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Kinds = Annotated[list[Text], msgspec.Meta(max_length=100)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -201,6 +205,71 @@ class NewKeyOut(msgspec.Struct, kw_only=True):
     secret: str
 
 
+class EndpointIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An endpoint to be added; `kinds` are the events that it wants, none: all."""
+
+    url: Url
+    kinds: Kinds = []
+    description: Text = ""
+
+
+class EndpointChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to be changed of an endpoint; what is left out stays."""
+
+    url: Url | None = None
+    kinds: Kinds | None = None
+    description: Text | None = None
+    status: Literal["enabled", "disabled"] | None = None
+
+
+class NewEndpointOut(msgspec.Struct, kw_only=True):
+    """An endpoint and what signs its messages, which is shown this once."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+class Rotation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`overlap`: how many seconds the old secret signs beside the new one; 0 if it leaked."""
+
+    overlap: Annotated[int, msgspec.Meta(ge=0, le=30 * 86_400)] = 86_400
+
+
+class RotatedOut(msgspec.Struct, kw_only=True):
+    """A new secret, which is shown this once, and how many seconds the old one signs beside it."""
+
+    secret: str
+    overlap: int
+
+
+class TriedOut(msgspec.Struct, kw_only=True):
+    """How a test message went. `error` is a word of ours, "" when it was taken; `status` the HTTP status, if any."""
+
+    delivered: bool
+    error: str
+    status: int | None
+
+
+class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which deliveries, and where to go on."""
+
+    status: Literal["waiting", "delivered", "dead"] | None = None
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+class Replay(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The delivery that is posted again, whatever became of it; without one, all that are dead."""
+
+    delivery_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+
+
+class ReplayedOut(msgspec.Struct, kw_only=True):
+    """How many deliveries are posted again."""
+
+    replayed: int
+
+
 class AuditQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Entries with a number greater than `after`."""
 
@@ -218,5 +287,7 @@ EventPage = Page[Event]
 ClientPage = Page[ClientOut]
 KeyPage = Page[ApiKey]
 AuditPage = Page[AuditEntry]
+EndpointPage = Page[Endpoint]
+DeliveryPage = Page[Delivery]
 RevocationOut = Revocation
 Anything = dict[str, Any]

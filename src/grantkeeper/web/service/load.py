@@ -211,7 +211,7 @@ def _kind(path: str) -> str:
 
 
 def _wants_stream(scope: Scope) -> bool:
-    return any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
+    return any(name == b"accept" and b"text/event-stream" in value.lower() for name, value in scope["headers"])
 
 
 def _fits(scope: Scope) -> bool:

@@ -6,21 +6,23 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from grantkeeper.errors import Conflict, InvalidInput, NotAllowed
-from grantkeeper.web.api.handlers.reach import cursor_of, grant_of, position_of
+from grantkeeper.web.api.handlers.reach import grant_of
 from grantkeeper.web.api.operations import Answer
 from grantkeeper.web.api.problems import Refused
+from grantkeeper.web.api.serving.cursors import cursor_of, resumed
 from grantkeeper.web.api.values import Page
 
 if TYPE_CHECKING:
     from grantkeeper.model import Grant
     from grantkeeper.web.api.operations import Call
 
+_LIST: Final = "grants"
 _ETAG: Final = re.compile(rb'"v([1-9][0-9]{0,17})"')
 
 
 async def listed(call: Call) -> Answer:
     """Return a page of grants."""
-    asked = call.query
+    asked, position = resumed(_LIST, call.query)
     found = await call.keeper.run(
         call.keeper.keeper.page,
         owner=asked.owner,
@@ -29,10 +31,11 @@ async def listed(call: Call) -> Answer:
         status=asked.status,
         owners=call.owners,
         clients=call.clients,
-        after=position_of(asked.cursor),
+        after=position,
         limit=asked.limit,
     )
-    return Answer(body=Page(items=found, next=cursor_of(found[-1].id) if len(found) == asked.limit else None))
+    more = len(found) == asked.limit
+    return Answer(body=Page(items=found, next=cursor_of(_LIST, asked, found[-1].id) if more else None))
 
 
 async def one(call: Call) -> Answer:

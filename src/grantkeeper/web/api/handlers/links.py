@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from grantkeeper.errors import InvalidInput
 from grantkeeper.model import Expectation
-from grantkeeper.web.api.handlers.reach import check_within, cursor_of, link_of, position_of
+from grantkeeper.web.api.handlers.reach import check_within, link_of
 from grantkeeper.web.api.operations import Answer
+from grantkeeper.web.api.serving.cursors import cursor_of, resumed, unknown_cursor
 from grantkeeper.web.api.values import ExpectationIn, InvitationOut, Page
 
 if TYPE_CHECKING:
     from grantkeeper.model import Invitation
     from grantkeeper.web.api.operations import Call
+
+_LIST: Final = "links"
 
 
 async def make(call: Call) -> Answer:
@@ -41,7 +43,7 @@ async def make(call: Call) -> Answer:
 
 async def listed(call: Call) -> Answer:
     """Return a page of links, newest first."""
-    asked = call.query
+    asked, position = resumed(_LIST, call.query)
     found = await call.keeper.run(
         call.keeper.keeper.links.page,
         owner=asked.owner,
@@ -49,12 +51,12 @@ async def listed(call: Call) -> Answer:
         statuses=None if asked.status is None else (asked.status,),
         owners=call.owners,
         clients=call.clients,
-        before=_before(asked.cursor),
+        before=_before(position),
         limit=asked.limit,
     )
     more = len(found) == asked.limit
     place = f"{found[-1].created_at.isoformat()} {found[-1].id}" if more else ""
-    return Answer(body=Page(items=found, next=cursor_of(place) if more else None))
+    return Answer(body=Page(items=found, next=cursor_of(_LIST, asked, place) if more else None))
 
 
 async def one(call: Call) -> Answer:
@@ -74,16 +76,16 @@ async def revoke(call: Call) -> Answer:
     return Answer(body=await call.keeper.run(call.keeper.keeper.links.revoke, link.id, by=call.by))
 
 
-def _before(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
+def _before(position: str) -> tuple[datetime, str] | None:
+    if not position:
         return None
-    at, _, link_id = position_of(cursor).partition(" ")
+    at, _, link_id = position.partition(" ")
     try:
         found = datetime.fromisoformat(at)
     except ValueError:
-        raise InvalidInput("cursor is not one that this list gave.", advice="Begin without one.") from None
+        raise unknown_cursor() from None
     if found.tzinfo is None:
-        raise InvalidInput("cursor is not one that this list gave.", advice="Begin without one.")
+        raise unknown_cursor()
     return found.astimezone(UTC), link_id
 
 

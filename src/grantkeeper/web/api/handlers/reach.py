@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING
 
-from grantkeeper.errors import InvalidInput, NotAllowed, NotFound
+from grantkeeper.errors import NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from grantkeeper.model import Grant, Link
@@ -21,6 +19,17 @@ def no_grant(grant_id: str) -> NotFound:
 def no_link(link_id: str) -> NotFound:
     """Return the error for a link that is not there, or not for this key."""
     return NotFound(f"There is no link {link_id!r}.", advice="GET /v1/links lists those that there are.")
+
+
+def no_endpoint(endpoint_id: str) -> NotFound:
+    """Return the error for a webhook endpoint that is not there."""
+    return NotFound(f"There is no endpoint {endpoint_id!r}.", advice="GET /v1/webhooks lists those that there are.")
+
+
+def no_delivery(endpoint_id: str, delivery_id: int | None) -> NotFound:
+    """Return the error for a delivery that this endpoint does not have."""
+    advice = f"GET /v1/webhooks/{endpoint_id}/deliveries lists those that there are."
+    return NotFound(f"The endpoint {endpoint_id!r} has no delivery {delivery_id}.", advice=advice)
 
 
 async def grant_of(call: Call) -> Grant:
@@ -51,18 +60,3 @@ def check_within(call: Call, *, owner: str, client: str) -> None:
     """Raise NotAllowed for what is to be made for an owner or a client that the key is not for."""
     if not call.key.reaches(owner=owner, client=client):
         raise NotAllowed("This API key is not for this owner or OAuth client.", advice="Use the key that is.")
-
-
-def cursor_of(text: str) -> str:
-    """Return a position as it is sent: whoever gets it passes it on and reads nothing in it."""
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def position_of(cursor: str | None) -> str:
-    """Return what `cursor_of` was given, "" for none; raises InvalidInput."""
-    if cursor is None:
-        return ""
-    try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise InvalidInput("cursor is not one that this list gave.", advice="Begin without one.") from None

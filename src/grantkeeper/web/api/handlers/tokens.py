@@ -36,6 +36,17 @@ async def refresh(call: Call) -> Answer:
     return _answer(await call.keeper.refresh(grant.id))
 
 
+async def again(call: Call) -> Answer:
+    """Return the present token to who asks for the same refresh once more.
+
+    The one that the refresh brought is not kept: it may be over by now, or its grant revoked, and each token that is
+    handed out is counted (V-43).
+    """
+    grant = await grant_of(call)
+    _count(call, grant.id)
+    return _answer(await call.keeper.token(grant.id))
+
+
 async def rejected(call: Call) -> Answer:
     """Take a token out of use that an API refused."""
     grant = await grant_of(call)

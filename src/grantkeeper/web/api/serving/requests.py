@@ -31,7 +31,11 @@ def asked(kind: type[msgspec.Struct], pairs: list[tuple[str, str]]) -> Any:
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
         raise InvalidInput(f"The parameter {printable(doubled, 40)!r} comes more than once.")
-    return _converted(kind, dict(pairs), strict=False)
+    found = _converted(kind, dict(pairs), strict=False)
+    nothing = next((name for name in names if getattr(found, name) is None), None)
+    if nothing is not None:  # to msgspec the word null says that there is none; to us who wants none leaves it out
+        raise InvalidInput(f"The parameter {nothing!r} cannot be null: leave it out.")
+    return found
 
 
 async def body_of(scope: Scope, receive: Receive) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -34,7 +34,7 @@ class Ticker:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def listen(self, after: int, read: Read) -> AsyncIterator[bytes]:
+    async def listen(self, after: int, read: Read) -> AsyncGenerator[bytes, None]:
         """Yield events after a position as they happen, until the service stops."""
         self._listeners += 1
         try:
