@@ -24,7 +24,7 @@ REVEALING = {
     "/grants/{grant}/link": "link token",
     "/links/{link}/address": "link token",
     "/operators/{operator}/link": "one-time link",
-    "/webhooks/{endpoint}/rotate": "Secret",
+    "/webhooks/{endpoint}/rotate": "webhook secret",
 }
 """Forms whose answer shows something secret, because that is what they are for."""
 MARKED = [

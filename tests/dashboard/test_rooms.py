@@ -307,7 +307,7 @@ def test_every_page_is_there_for_a_screen_reader(admin: Staff, connect: Connect)
         assert "sign-out" in forms(text), path
 
 
-@pytest.mark.reveals("Secret")
+@pytest.mark.reveals("Secret", "webhook secret")
 def test_a_webhook_is_added_changed_and_removed(admin: Staff, keeper: Keeper, emulator: Emulator) -> None:
     """Its secret is shown once; a new one as well; a disabled one says so."""
     wish = {"url": "https://hooks.fjord.example/x", "description": "CRM", "kind grant.connected": "yes"}

@@ -23,12 +23,11 @@ PLAIN = (
     errors.BadCallback,
     errors.Conflict,
     errors.ConsentDenied,
-    errors.DatabaseUnavailable,
     errors.InvalidInput,
     errors.Misconfigured,
     errors.NotFound,
-    errors.SealBroken,
 )
+OF_THE_HOUSE = (errors.DatabaseUnavailable, errors.SealBroken)
 ABOUT_KEYS = (errors.KeyRefused, errors.NotAllowed)
 ERRORS: list[GrantkeeperError] = [
     *(kind("It went wrong.", advice="Do this.", provider=WORDS) for kind in PLAIN),
@@ -77,7 +76,20 @@ def test_every_error_is_among_them() -> None:
     """A new class of error is carried over the wire before it is raised."""
     kinds = {each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, GrantkeeperError)}
 
-    assert kinds - {type(each) for each in ERRORS} == {GrantkeeperError, *ABOUT_KEYS}
+    assert kinds - {type(each) for each in ERRORS} == {GrantkeeperError, *ABOUT_KEYS, *OF_THE_HOUSE}
+
+
+@pytest.mark.parametrize("kind", OF_THE_HOUSE)
+def test_what_is_for_the_service_alone_stays_there(
+    remote: Remote, fake: Fake, kind: type[errors.GrantkeeperError]
+) -> None:
+    """The class crosses over; the message, which names files, hosts and databases, does not."""
+    fake.answering = lambda _: problem_of(kind("postgresql://db.internal is away.", advice="Start db.internal."))
+    found = raised(remote)
+
+    assert type(found) is kind
+    assert "service" in str(found)
+    assert "db.internal" not in f"{found!r} {found} {vars(found)}"
 
 
 @pytest.mark.parametrize("kind", ABOUT_KEYS)

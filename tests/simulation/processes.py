@@ -168,6 +168,11 @@ class SimStore:
         """Return its part for accounts, reached in the same way."""
         return SimPart(self, "accounts")
 
+    @property
+    def work(self) -> SimPart:
+        """Return its part for what is due, reached in the same way."""
+        return SimPart(self, "work")
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return partial(self._called, name)
 

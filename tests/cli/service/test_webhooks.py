@@ -78,17 +78,25 @@ def test_an_endpoint_from_its_first_day_to_its_last(desk: Home, receiver: Receiv
     assert rotated.err.startswith("The old secret signs no more.")
     assert "is told of everything" in desk.call("webhooks", "change", name, "--all-kinds").out
 
-    refused = desk.call("webhooks", "remove", name)
-    assert (refused.code, refused.out) == (2, "")
     assert desk.call("webhooks", "remove", name, "--yes").out == f"{name} is told nothing more.\n"
-    assert desk.call("webhooks", "list", "--json").json == []
-    assert desk.call("webhooks", "show", name).code == 6
     with opened(desk) as keeper:
         done = [entry.entry for entry in keeper._store.audit.read(target=f"endpoint:{name}")]
     assert [(each.action.removeprefix("webhook."), each.actor) for each in done] == [
         (action, "cli") for action in ("add", "replay", "disable", "enable", "rotate", "change", "remove")
     ]
     assert "/in" not in json.dumps([dict(each.data) for each in done])
+
+
+def test_an_endpoint_is_removed_by_who_says_yes(desk: Home, receiver: Receiver) -> None:
+    """What it was still to be told goes with it: nobody removes one by a slip."""
+    name = desk.call("webhooks", "add", receiver.url).err.split()[0]
+    refused = desk.call("webhooks", "remove", name)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert len(desk.call("webhooks", "list", "--json").json) == 1
+    assert desk.call("webhooks", "remove", name, "--yes").code == 0
+    assert desk.call("webhooks", "list", "--json").json == []
+    assert desk.call("webhooks", "show", name).code == 6
 
 
 @pytest.mark.parametrize(

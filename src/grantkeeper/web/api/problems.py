@@ -18,7 +18,9 @@ _INSTEAD: Final[tuple[tuple[type[GrantkeeperError], str], ...]] = (
     (errors.DatabaseUnavailable, "The service's database cannot be used at the moment."),
     (errors.SealBroken, "Something that the service keeps cannot be opened. Its log says what."),
 )
-"""Said in place of messages that are for whoever runs the service: they name its files, hosts and database."""
+"""Said in place of messages that are for whoever runs the service: they, and the advice that comes with them, name its
+files, hosts and database."""
+_OF_THE_HOUSE: Final = tuple(kind for kind, _ in _INSTEAD)
 _STATUSES: Final[tuple[tuple[type[GrantkeeperError], int], ...]] = (
     (errors.ConsentRequired, 409),
     (errors.ConsentDenied, 403),
@@ -90,7 +92,7 @@ def problem_of(error: GrantkeeperError, *, status: int | None = None) -> Problem
         status=status,
         detail=_detail(error),
         error=name,
-        advice=printable(error.advice, _LONGEST),
+        advice="" if isinstance(error, _OF_THE_HOUSE) else printable(error.advice, _LONGEST),
         provider=_words(error),
     )
     for attribute in ("grant_id", "reason", "sent", "who", "code", "account_id", "expected", "actual"):
