@@ -163,17 +163,10 @@ class SimStore:
     def close(self) -> None:
         """Leave it open, for the others."""
 
-    @property
-    def accounts(self) -> SimPart:
-        """Return its part for accounts, reached in the same way."""
-        return SimPart(self, "accounts")
-
-    @property
-    def work(self) -> SimPart:
-        """Return its part for what is due, reached in the same way."""
-        return SimPart(self, "work")
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
+        """Return a method, or a part for one matter, to be reached in the same way."""
+        if isinstance(getattr(Store, name, None), property):
+            return SimPart(self, name)
         return partial(self._called, name)
 
     def _called(self, name: str, *args: Any, **named: Any) -> Any:

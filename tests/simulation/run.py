@@ -25,7 +25,7 @@ from grantkeeper.errors import ProviderUnavailable
 from grantkeeper.keeper.refresh.entries import Answered
 from grantkeeper.keeper.refresh.refreshing import Refreshing
 from grantkeeper.keeper.vault import Vault
-from grantkeeper.model import GrantRow, SealContext
+from grantkeeper.model import Beside, GrantRow, SealContext
 from grantkeeper.renewal import Breakers
 from grantkeeper.renewal.breaker import ADMITTED, UNCHANGED
 from grantkeeper.seal import KeyRing, new_key
@@ -127,7 +127,7 @@ def _no_lease(store: Any) -> Iterable[Any]:
 def _no_fencing(store: Any) -> Iterable[Any]:
     save = store.save_tokens
 
-    def saved(self: SqlStore, row: GrantRow, *, expected_version: int, attempt: str | None) -> None:
+    def saved(self: SqlStore, row: GrantRow, *, expected_version: int, attempt: str | None, beside: Beside) -> None:
         now = self.grant(row.grant.id)
         version = now.grant.version if now else expected_version
         save(
@@ -135,6 +135,7 @@ def _no_fencing(store: Any) -> Iterable[Any]:
             replace(row, grant=replace(row.grant, version=version + 1)),
             expected_version=version,
             attempt=None,
+            beside=beside,
         )
 
     yield patch.object(store, "save_tokens", saved)

@@ -297,7 +297,10 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
             NotFound: no such grant. SealBroken: wrong key or altered row.
         """
         found = self._remembered(grant_id, min_ttl)
-        return found or self.work.used(grant_id, self._tokens.token(grant_id, min_ttl=min_ttl))
+        if found:
+            return found
+        self.work.pass_by()
+        return self.work.used(grant_id, self._tokens.token(grant_id, min_ttl=min_ttl))
 
     def remembered(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
         """Return what `token` would return if that needs no I/O, else None."""
@@ -309,6 +312,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
 
     def stored(self, grant_id: str, *, min_ttl: timedelta = DEFAULT_MIN_TTL) -> AccessToken | None:
         """Return what `token` would return if that needs no call to the provider, else None; raises as `token`."""
+        self.work.pass_by()
         found = self._tokens.stored(grant_id, min_ttl)
         return found and self.work.used(grant_id, found)
 

@@ -57,6 +57,25 @@ def test_a_library_without_a_worker_writes_it_down_in_passing(keeper: Keeper, em
     assert used_at(keeper, grant) is not None
 
 
+def test_a_token_is_looked_for_after_the_writing(
+    keeper: Keeper, emulator: Emulator, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that takes its time over the notes must not let a token grow old on its way to the caller."""
+    keeper.token(grant.id)
+    emulator.clock.advance(timedelta(minutes=50))
+    write = keeper._store.work.note_used
+
+    def slowly(*which: Any, **what: Any) -> None:
+        emulator.clock.advance(timedelta(minutes=11))
+        write(*which, **what)
+
+    monkeypatch.setattr(keeper._store.work, "note_used", slowly)
+    token = keeper.token(grant.id)
+
+    assert used_at(keeper, grant) is not None
+    assert token.expires_at - emulator.clock.now() > timedelta(minutes=5)
+
+
 def test_the_keepers_end_writes_it_down(keeper: Keeper, grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A nightly script's use counts."""
     noted: list[list[str]] = []

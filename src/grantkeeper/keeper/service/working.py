@@ -118,11 +118,14 @@ class Working:
 
     # --- what is noted in passing -----------------------------------------------------------------------------
 
-    def used(self, grant_id: str, token: AccessToken) -> AccessToken:
-        """Note that somebody asked for this token, and return it; now and then, write down what was noted."""
-        self._refreshes.uses.note(grant_id, token)
+    def pass_by(self) -> None:
+        """Now and then, write down what was noted. It may take its time: before a token is looked for, not after."""
         if abs(self.now() - self._flushed_at) >= FLUSHED_EVERY and not self._refreshes.tokens.is_away():
             self._flush_quietly()
+
+    def used(self, grant_id: str, token: AccessToken) -> AccessToken:
+        """Note that somebody asked for this token, and return it."""
+        self._refreshes.uses.note(grant_id, token)
         return token
 
     def flush(self) -> None:
