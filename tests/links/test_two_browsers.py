@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,9 @@ from grantkeeper.emulator import Emulator
 from grantkeeper.keeper.consent.invited import sha256
 from grantkeeper.model import Grant, LinkStatus, Redirect
 from grantkeeper.store import SqlStore
-from grantkeeper.testing import emulated_keeper
+from grantkeeper.testing import emulated_keeper, oauth_client
 from keeper.people import asked
-from links.walking import IDA, RETURN, TOM, actions, come_back, kinds, token_of, use
+from links.walking import IDA, MATEO, RETURN, TOM, actions, come_back, kinds, token_of, use
 
 
 def proving(keeper: Keeper, emulator: Emulator) -> tuple[Grant, Redirect, str]:
@@ -143,3 +144,88 @@ def test_another_persons_consent_by_a_second_link_is_refused(keeper: Keeper, emu
         use(keeper, emulator, made, TOM)
     assert keeper.get(grant.id) == grant
     assert keeper.links.get(made.link.id).status is LinkStatus.FAILED
+
+
+# --- the wrong account first -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", ["the same link", "a new link", "a link for the wrong grant", "a pinned link"])
+def test_a_strangers_partial_consent_blocks_nobody(store: SqlStore, emulator: Emulator, again: str) -> None:
+    """O-27: whom nobody confirmed is not connected: the right person connects beside them; the operator sees both."""
+    both = oauth_client(emulator, "google-ads", ["adwords", "ad_manager"])
+    with emulated_keeper(emulator, store, clients=[both]) as keeper:
+        first = keeper.link("acme", "google-ads")
+        wrong = use(keeper, emulator, first, TOM, allow=["adwords"])
+        made = {
+            "the same link": lambda: first,
+            "a new link": lambda: keeper.link("acme", "google-ads"),
+            "a link for the wrong grant": lambda: keeper.link("acme", "google-ads", grant_id=wrong.id),
+            "a pinned link": lambda: keeper.link("acme", "google-ads", expect=IDA),
+        }[again]()
+
+        right = use(keeper, emulator, made, IDA)
+
+        pinned = again == "a pinned link"
+        assert right.id != wrong.id
+        assert right.status is (GrantStatus.ACTIVE if pinned else GrantStatus.PENDING)
+        assert keeper.links.get(made.link.id).result_grant_id == right.id
+        assert keeper.confirm(right.id).usable
+        shown = {each.email: (each.status, each.confirmed) for each in keeper.grants("acme")}
+        assert shown == {TOM: (GrantStatus.CONSENT_REQUIRED, False), IDA: (GrantStatus.ACTIVE, True)}
+
+
+def test_a_stranger_who_waits_blocks_nobody_and_is_not_confirmed_beside_the_right_person(
+    keeper: Keeper, emulator: Emulator
+) -> None:
+    """O-27: of two who wait the business takes one; the other only where both were asked for."""
+    wrong = use(keeper, emulator, keeper.link("acme", "google-ads"), TOM)
+    right = use(keeper, emulator, keeper.link("acme", "google-ads"), IDA)
+    assert {each.status for each in keeper.grants("acme")} == {GrantStatus.PENDING}
+
+    assert keeper.confirm(right.id).usable
+
+    with pytest.raises(InvalidInput, match=f"connected as {IDA} already"):
+        keeper.confirm(wrong.id)
+    with pytest.raises(AccountMismatch):
+        use(keeper, emulator, keeper.link("acme", "google-ads", expect=TOM), TOM)
+    assert keeper.get(wrong.id).status is GrantStatus.PENDING
+    emulator.clock.advance(timedelta(minutes=1))
+    use(keeper, emulator, keeper.link("acme", "google-ads", other_account="add"), TOM)
+    assert keeper.confirm(wrong.id).usable
+
+
+def test_the_business_itself_is_not_held_up_by_a_stranger(keeper: Keeper, emulator: Emulator) -> None:
+    """Whoever is signed in at the business connects at once; the provider is asked for nobody in particular."""
+    use(keeper, emulator, keeper.link("acme", "google-ads"), TOM)
+
+    away = keeper.begin("acme", "google-ads")
+
+    assert "login_hint" not in asked(away)
+    assert come_back(keeper, emulator, away, IDA).usable
+
+
+def test_whoever_has_a_link_is_not_told_whose_account_is_connected(keeper: Keeper, emulator: Emulator) -> None:
+    """V-31: not by the provider's address either, unless the link is for that very grant."""
+    grant = use(keeper, emulator, keeper.link("acme", "google-ads", confirm="auto"), IDA)
+
+    plain = asked(keeper.follow(token_of(keeper.link("acme", "google-ads"))))
+    named = asked(keeper.follow(token_of(keeper.link("acme", "google-ads", grant_id=grant.id))))
+
+    assert ("login_hint" in plain, "select_account" in plain["prompt"]) == (False, True)
+    assert named["login_hint"] == IDA
+
+
+def test_a_link_that_is_passed_on_fills_no_table_with_strangers(store: SqlStore, emulator: Emulator) -> None:
+    """V-33: twenty people wait; the next is refused, and who is confirmed by the link itself is not."""
+    both = oauth_client(emulator, "google-ads", ["adwords", "ad_manager"])
+    with emulated_keeper(emulator, store, clients=[both]) as keeper:
+        made = keeper.link("acme", "google-ads")
+        row = keeper._store.grant(use(keeper, emulator, made, TOM, allow=["adwords"]).id)
+        assert row is not None
+        for number in range(1, 20):
+            other = replace(row.grant, id=f"gr_{number}", subject=f"s{number}", version=1)
+            keeper._store.insert_grant(replace(row, grant=other))
+
+        with pytest.raises(BadCallback, match="Too many people"):
+            use(keeper, emulator, made, MATEO)
+        assert use(keeper, emulator, keeper.link("acme", "google-ads", expect=IDA), IDA).usable

@@ -81,6 +81,7 @@ def grant_data(grant: Grant) -> dict[str, Any]:
         "reason": grant.reason.value,
         "advice": advice(grant.reason) if grant.reason else "",
         "usable": grant.usable,
+        "confirmed": grant.confirmed,
         "scopes": sorted(grant.scopes),
         "missing": sorted(grant.missing),
         "extra": sorted(grant.extra),

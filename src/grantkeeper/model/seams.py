@@ -248,13 +248,15 @@ class Store(Protocol):
         subject: str | None = None,
         imported: str | None = None,
         unidentified: bool = False,
+        only_confirmed: bool = False,
         statuses: tuple[GrantStatus, ...] | None = None,
         after: str = "",
         limit: int = 100,
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`.
 
-        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
+        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known; with
+        `only_confirmed`, none whose person the business has not confirmed.
         """
 
     def insert_grant(

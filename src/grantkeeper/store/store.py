@@ -205,13 +205,15 @@ class SqlStore(FlowRecords):
         subject: str | None = None,
         imported: str | None = None,
         unidentified: bool = False,
+        only_confirmed: bool = False,
         statuses: tuple[GrantStatus, ...] | None = None,
         after: str = "",
         limit: int = 100,
     ) -> list[GrantRow]:
         """Return rows that match all that is given, ordered by id, those with an id greater than `after`.
 
-        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known.
+        `imported` is the token of an `Imported`; with `unidentified`, only grants whose person is not known; with
+        `only_confirmed`, none whose person the business has not confirmed.
         """
         values = {"owner": owner, "client": client, "issuer": issuer, "subject": subject, "imported": imported}
         values["email"] = email
@@ -223,6 +225,8 @@ class SqlStore(FlowRecords):
                 wanted.append(column.in_([rows.searchable(name) for name in several]))
         if unidentified:
             wanted.append(_UNIDENTIFIED)
+        if only_confirmed:
+            wanted.append(_GRANT.unconfirmed == 0)
         if statuses is not None:
             wanted.append(_GRANT.status.in_([str(status) for status in statuses]))
         statement = select(*rows.GRANT_COLUMNS).where(*wanted).order_by(_GRANT.id).limit(limit)

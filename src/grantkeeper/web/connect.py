@@ -46,6 +46,9 @@ class Ways(Protocol):
     async def back(self, request: Request) -> str:
         """Return the address that leads back to the business, "" when there is none."""
 
+    def told(self, error: GrantkeeperError) -> GrantkeeperError:
+        """Return what the person may be told of an error."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteWays:
@@ -62,6 +65,10 @@ class SiteWays:
     async def back(self, request: Request) -> str:
         """Return the page of the site that it wants people to end on."""
         return self.face.done_url or ""
+
+    def told(self, error: GrantkeeperError) -> GrantkeeperError:
+        """Return it all: whoever is signed in here may know whom they are connected as."""
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +206,7 @@ class Connect:
         shares: Shares | None = None,
     ) -> Response:
         names = await names_of(request, self.face, client, owner)
-        ending = endings.ending(done, names)
+        ending = endings.ending(done if isinstance(done, Grant) else self.ways.told(done), names)
         if shares and shares.none:
             ending = endings.unshared(ending, names)
         missing = sorted(done.missing) if isinstance(done, Grant) else []

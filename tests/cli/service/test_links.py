@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.asking import Site
 from cli.conftest import Home
 from grantkeeper import Keeper, Settings
 from grantkeeper.emulator import Emulator
@@ -85,3 +87,31 @@ def test_what_a_link_is_asked_to_be_is_checked(served: Home) -> None:
     config.write_text(config.read_text().replace(f'url = "{URL}"\n', ""))
     missing = served.call("link", "acme", "google-ads")
     assert (missing.code, "[service]" in missing.err) == (3, True)
+
+
+@pytest.mark.reveals("link token")
+def test_programs_are_told_the_same_by_the_command_line_and_by_the_api(served: Home, emulator: Emulator) -> None:
+    """V-31: among it whether the business has confirmed who consented; each member of the API's grant is in both."""
+    with opened(served) as keeper:
+        made = keeper.link("acme", "google-ads")
+        grant = come_back(keeper, emulator, keeper.follow(made.url.rpartition("/")[2]), IDA)
+        for confirmed in (False, True):
+            if confirmed:
+                keeper.confirm(grant.id)
+            with Site(keeper) as site:
+                asked = site.asker("admin")
+                one, (listed,) = asked.get(f"/v1/grants/{grant.id}").json(), asked.get("/v1/grants").json()["items"]
+            shown, (row,) = served.call("show", grant.id, "--json").json, served.call("list", "--json").json
+            for ours, theirs in ((shown, one), (row, listed)):
+                assert (ours["confirmed"], theirs["confirmed"]) == (confirmed, confirmed)
+                assert set(theirs) - set(ours) <= {"version"}
+                assert {name: _seconds(ours[name]) for name in theirs if name in ours} == {
+                    name: _seconds(value) for name, value in theirs.items() if name in ours
+                }
+
+
+def _seconds(value: object) -> object:
+    """Return a time in whole seconds, and a list in order; everything else as it is."""
+    if isinstance(value, list):
+        return sorted(value)
+    return re.sub(r"\.\d+Z$", "Z", value) if isinstance(value, str) else value

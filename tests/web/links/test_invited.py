@@ -64,6 +64,19 @@ def test_another_person_than_the_invited_one_is_refused_and_may_try_again(
     assert heading(guest.onward(emulator.consent(away, IDA).removeprefix(SITE))) == "Google Ads is connected"
 
 
+def test_whoever_has_the_address_is_not_told_who_is_connected(keeper: Keeper, guest: Guest) -> None:
+    """V-31: the page and the problem name whoever signed in, and nobody else; what operators see does."""
+    guest.use(keeper.link("acme", "google-ads", confirm="auto"))
+    made = keeper.link("acme", "google-ads")
+    page = guest.use(made, TOM)
+    assert heading(page) == "That was another account"
+    assert "acme is connected as another account" in page.text
+    assert (TOM in page.text, IDA in page.text) == (True, False)
+    told = guest.get(str(page.url), accept="application/problem+json").text
+    assert (TOM in told, IDA in told) == (True, False)
+    assert IDA in keeper.links.get(made.link.id).failure
+
+
 def test_denying_changes_nothing_and_the_button_goes_again(keeper: Keeper, guest: Guest, emulator: Emulator) -> None:
     """Single use by success only: after a no the same link still works."""
     made = keeper.link("acme", "google-ads", expect=IDA)

@@ -85,7 +85,7 @@ def erase(
         raise typer.Exit(Exit.WAIT)
 
 
-_NAMES = ("owner", "revoked", "grants", "accounts", "looks", "links", "flows", "entries")
+_NAMES = ("owner", "revoked", "grants", "accounts", "looks", "links", "flows", "events", "entries")
 
 
 def _ask(owner: str, grants: int) -> None:

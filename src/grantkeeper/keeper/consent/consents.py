@@ -19,9 +19,14 @@ from ..parts import Parts
 from .invited import Admission, was_confirmed
 
 LIVE: Final = (GrantStatus.PENDING, GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
+KNOWN: Final = (GrantStatus.ACTIVE, GrantStatus.CONSENT_REQUIRED)
+"""What a grant can be whose person the business knows; whoever waits to be confirmed stands in nobody's way."""
 
 NAMED: Final = 5
 """Connected accounts that a message names, and that a consent is compared with."""
+
+MOST_WAITING: Final = 20
+"""People of one owner and client who wait to be confirmed: whoever passes a link on fills no table with strangers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ class Consents:
         """
         mine = self._mine(flow, consent.identity) or self._taken_over(flow)
         self._refuse_other_account(flow, consent, mine)
+        if mine is None and invited is not None and not invited.confirmed(None):
+            self._refuse_crowd(flow)
         if consent.answer.refresh_token is not None:
             return self._save(flow, consent, mine, consent.answer.refresh_token, None, invited)
         for source in self._sources(consent, mine):
@@ -106,24 +113,36 @@ class Consents:
 
     def _refuse_other_account(self, flow: FlowRow, consent: Consent, mine: GrantRow | None) -> None:
         """Raise AccountMismatch when another person consented than the one who is connected (O-27)."""
-        if flow.other_account == "add":
-            return
-        if not flow.grant_id:
-            expected = [] if mine else self._connected(flow)
-        elif mine is not None and mine.grant.id == flow.grant_id:
-            return
-        else:
+        expected = [] if flow.other_account == "add" else self._expected(flow, consent, mine)
+        if expected:
+            raise _mismatch(flow, consent.identity, [row.grant for row in expected])
+
+    def _expected(self, flow: FlowRow, consent: Consent, mine: GrantRow | None) -> list[GrantRow]:
+        """Return whose consent it would have to be, none when this person's will do."""
+        if flow.grant_id and (mine is None or mine.grant.id != flow.grant_id):
             named = self._store.grant(flow.grant_id)
             if named is None or named.grant.status is GrantStatus.REVOKED:
                 raise BadCallback("The grant to consent to again was ended meanwhile.", advice="Start again.")
             if mine is not None and not named.grant.identified:
                 raise _already(consent.identity, mine.grant, named.grant)
-            expected = [named]
-        if expected:
-            raise _mismatch(flow, consent.identity, [row.grant for row in expected])
+            if was_confirmed(named.grant):
+                return [named]
+        return [] if mine is not None and was_confirmed(mine.grant) else self._connected(flow)
 
     def _connected(self, flow: FlowRow) -> list[GrantRow]:
-        return self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=NAMED)
+        """Return the grants of people whom the business knows: a stranger's that waits is no connection yet."""
+        return self._store.grants(
+            owner=flow.owner, client=flow.client, statuses=KNOWN, only_confirmed=True, limit=NAMED
+        )
+
+    def _refuse_crowd(self, flow: FlowRow) -> None:
+        """Raise BadCallback when too many people wait to be confirmed for this owner."""
+        found = self._store.grants(owner=flow.owner, client=flow.client, statuses=LIVE, limit=2 * MOST_WAITING)
+        if sum(not was_confirmed(row.grant) for row in found) >= MOST_WAITING:
+            raise BadCallback(
+                "Too many people gave access by invitations and were not confirmed.",
+                advice="Ask whoever sent the invitation to confirm or to disconnect them first.",
+            )
 
     def _sources(self, consent: Consent, mine: GrantRow | None) -> Iterator[GrantRow]:
         """Yield the rows whose refresh token is this person's and reaches what was granted now; their own row first.

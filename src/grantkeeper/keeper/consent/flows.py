@@ -7,7 +7,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
@@ -44,8 +44,8 @@ from ...oauth.token import scope_difference
 from ..parts import Parts
 from ..vault import FlowSecrets
 from . import outcomes
-from .consents import LIVE, NAMED, Consent, Consents
-from .invited import Invited, sha256
+from .consents import KNOWN, NAMED, Consent, Consents
+from .invited import Invited, sha256, was_confirmed
 
 log = logging.getLogger("grantkeeper")
 
@@ -97,7 +97,9 @@ class Flows:
         """Keep a new flow and return where to send the browser."""
         self._store.sweep_flows(expired_before=self._now(), limit=100)
         known = self._known(owner, client, grant_id) if grant_id or other_account == "refuse" else []
-        hint = login_hint or _hint(known)
+        people = [each.grant for each in known if each.grant.identified and was_confirmed(each.grant)]
+        # Whoever has a link that names no grant is not told whose account is connected.
+        hint = login_hint or (None if link_id and not grant_id else _hint(people, len(known)))
         browser = browser_secret(flow)
         row = FlowRow(
             state_hash="",
@@ -115,8 +117,7 @@ class Flows:
             # token with the first consent, and if not, the second pass of `complete` asks (facts: Google D).
             forced_consent=bool(known) and not any(self._consents.refresh_token_lives(client, each) for each in known),
         )
-        unknown = not any(each.grant.identified for each in known)
-        choose = other_account == "add" or (hint is None and unknown)
+        choose = other_account == "add" or (hint is None and (not people or bool(link_id)))
         return self._redirect(row, client, browser=browser, login_hint=hint, choose_account=choose)
 
     def complete(self, flow: str | None, params: object, *, client: str | None, owner: str | None) -> Grant | Redirect:
@@ -179,7 +180,7 @@ class Flows:
     def _known(self, owner: str, client: OAuthClient, grant_id: str | None) -> list[GrantRow]:
         """Return the live grants that this consent may renew."""
         if grant_id is None:
-            return self._store.grants(owner=owner, client=client.name, statuses=LIVE, limit=NAMED)
+            return self._store.grants(owner=owner, client=client.name, statuses=KNOWN, only_confirmed=True, limit=NAMED)
         row = self._store.grant(grant_id)
         if row is None or row.grant.owner != owner or row.grant.client != client.name:
             raise NotFound(f"{owner!r} has no grant {grant_id[:64]!r} at {client.name!r}.")
@@ -305,10 +306,10 @@ def browser_secret(flow: str | None) -> str:
     return flow
 
 
-def _hint(known: Iterable[GrantRow]) -> str | None:
-    """Return whom to ask for, when exactly one person is connected."""
-    people = {row.grant.person if row.grant.identified else None for row in known}
-    return people.pop() if len(people) == 1 else None
+def _hint(people: Sequence[Grant], connected: int) -> str | None:
+    """Return whom to ask for, when all that are connected are one person's."""
+    names = {grant.person for grant in people}
+    return names.pop() if len(names) == 1 and len(people) == connected else None
 
 
 AUTHORIZATION_ERRORS: Final[Mapping[str, type[GrantkeeperError]]] = {

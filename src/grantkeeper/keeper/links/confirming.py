@@ -10,6 +10,7 @@ from typing import Final
 from ...errors import BadCallback, Conflict, InvalidInput
 from ...model import AuditEntry, Beside, Grant, GrantRow, GrantStatus, LinkRow, LinkSave, LinkStatus, Reason
 from ...renewal import next_due
+from ..consent.consents import KNOWN, NAMED
 from ..consent.invited import sha256
 from ..happened import changes
 from ..parts import Parts
@@ -40,8 +41,10 @@ class Confirming:
                 return row.grant
             _refuse_others(row.grant)
             links = self._store.links.by_result(grant_id)
+            newest = links[0] if links else None
             try:
-                self._check_proof(row.grant, links[0] if links else None, proof)
+                self._check_proof(row.grant, newest, proof)
+                self._refuse_second(row.grant, newest)
                 return self._save(row, links, by=by)
             except Conflict:
                 continue
@@ -67,6 +70,21 @@ class Confirming:
             raise BadCallback(
                 f"Another browser consented to grant {grant.id} than the one that brought this proof.",
                 advice="Nothing was confirmed. If it was not your customer who consented, revoke the grant.",
+            )
+
+    def _refuse_second(self, grant: Grant, newest: LinkRow | None) -> None:
+        """Return when nobody else is connected, or the link was for an account in addition (O-27)."""
+        if newest is not None and newest.link.other_account == "add":
+            return
+        found = self._store.grants(
+            owner=grant.owner, client=grant.client, statuses=KNOWN, only_confirmed=True, limit=NAMED
+        )
+        if found:
+            names = " and ".join(each.grant.person for each in found)
+            raise InvalidInput(
+                f"{grant.owner!r} is connected as {names} already.",
+                advice=f"Revoke the one of the two who is wrong, {found[0].grant.id} or {grant.id}; to connect both, "
+                'send a link with other_account="add".',
             )
 
     def _count(self, row: LinkRow) -> None:

@@ -103,7 +103,8 @@ class LinkVerbs:
 
         Raises:
             BadCallback: the proof is of another browser, or too late; nobody can put that right but with a new link.
-            InvalidInput: it is to be confirmed with a proof and none was given; it is revoked.
+            InvalidInput: it is to be confirmed with a proof and none was given; it is revoked; somebody else is
+                connected already, and the link was not made with `other_account="add"`.
             ConsentRequired: the person has to consent first, a permission is missing.
             Conflict: the grant is not the one of this version. NotFound.
         """

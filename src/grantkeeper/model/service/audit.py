@@ -81,6 +81,7 @@ class Erasure:
     looks: int = 0
     links: int = 0
     flows: int = 0
+    events: int = 0
     entries: int = 0
 
 

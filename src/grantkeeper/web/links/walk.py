@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
-from grantkeeper.errors import AccessRefused, GrantkeeperError, NotFound
-from grantkeeper.keeper.consent.invited import sha256
+from grantkeeper.errors import AccessRefused, AccountMismatch, GrantkeeperError, NotFound
+from grantkeeper.keeper.consent.invited import UNINVITED, sha256
 from grantkeeper.model import LinkStatus
 from grantkeeper.web import guard, outcome
 from grantkeeper.web.connect import Start
@@ -226,6 +226,15 @@ class LinkWays:
         if link is None or not ref or not self.place.allows(link.return_to):
             return ""
         return f"{prefix(request)}/return/{quote(link.client)}/{ref}"
+
+    def told(self, error: GrantkeeperError) -> GrantkeeperError:
+        """Return it without who is connected: whoever has the address of a link is nobody whom we know (V-31).
+
+        Who was invited is on the link's own page anyway.
+        """
+        if not isinstance(error, AccountMismatch) or error.args[0] == UNINVITED:
+            return error
+        return AccountMismatch(error.args[0], grant_id=None, expected=(), actual=error.actual, advice="")
 
 
 def _about(link: Link) -> tuple[str, str]:
