@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -139,8 +140,9 @@ def test_an_issuer_is_an_https_url(issuer: str) -> None:
 )
 def test_the_well_known_part_goes_where_each_specification_says(issuer: str, openid: str, oauth: str) -> None:
     """O-45: with a path, OpenID appends (Discovery 4.1) and OAuth inserts (RFC 8414 3.1); a final slash goes."""
-    assert discovery_request(issuer).url == openid
-    assert discovery_request(issuer, form="oauth").url == oauth
+    here = ("127.0.0.1",)
+    assert discovery_request(issuer, allow_private_hosts=here).url == openid
+    assert discovery_request(issuer, form="oauth", allow_private_hosts=here).url == oauth
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
@@ -172,6 +174,55 @@ def test_an_endpoint_is_an_https_url(name: str, value: object) -> None:
     """V-51, RFC 6749 3.1.2.1 and 3.2: never in clear, never another scheme."""
     with pytest.raises(Misconfigured, match=name):
         provider(**{name: value})
+
+
+PRIVATE = [
+    "https://169.254.169.254/latest/meta-data",
+    "https://metadata/x",
+    "https://[::ffff:10.0.0.1]/x",
+    "https://2130706433/x",
+    "https://0x7f.1/x",
+    "https://localhost/x",
+    "http://127.0.0.1:8910/x",
+    "http://localhost/x",
+    "https://as.example.com:25/x",
+    "https://kubernetes/x",
+]
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("value", PRIVATE)
+def test_hostile_metadata_lead_to_no_private_host(name: str, value: str) -> None:
+    """V-51: what stands inside a discovery document passes the same filter as what a stranger types."""
+    with pytest.raises(Misconfigured, match=f"{name} is not to be called"):
+        provider(**{name: value})
+
+
+@pytest.mark.parametrize("issuer", PRIVATE)
+def test_an_issuer_at_a_private_host_is_refused_unless_the_business_names_it(issuer: str) -> None:
+    """V-50: loudly, host by host; what is named is called on any port."""
+    with pytest.raises(Misconfigured, match="not to be called") as refused:
+        discovery_request(issuer)
+    assert "allow_private_hosts" in refused.value.advice
+    described = metadata(issuer=issuer)
+    with pytest.raises(Misconfigured, match="not to be called"):
+        provider_from_metadata("example", issuer, described)
+
+    named = (str(urlsplit(issuer).hostname),)
+    assert discovery_request(issuer, allow_private_hosts=named).url.startswith(issuer.split("/x")[0])
+    assert provider_from_metadata("example", issuer, described, allow_private_hosts=named).issuer == issuer
+
+
+def test_a_private_issuer_opens_no_other_private_host() -> None:
+    """V-51: only the hosts that were named, in its metadata as well."""
+    issuer, own = "https://sso.corp.example:9443", ("sso.corp.example",)
+    endpoints = {name: f"{issuer}/{name}" for name in ENDPOINTS}
+    found = provider_from_metadata("corp", issuer, metadata(issuer=issuer, **endpoints), allow_private_hosts=own)
+    assert found.token_endpoint == f"{issuer}/token_endpoint"
+    for name in ENDPOINTS:
+        hostile = metadata(issuer=issuer, **{**endpoints, name: "https://10.0.0.7/x"})
+        with pytest.raises(Misconfigured, match=f"{name} is not to be called"):
+            provider_from_metadata("corp", issuer, hostile, allow_private_hosts=own)
 
 
 def test_a_provider_with_plain_pkce_only_is_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import trustme
@@ -14,6 +14,7 @@ from grantkeeper.errors import ProviderUnavailable
 from grantkeeper.http import HttpTransport
 from grantkeeper.model import Request
 from grantkeeper.providers.addresses import PublicOnly
+from grantkeeper.providers.generic import discovery_request
 from transport.rawserver import answering, raw_server, response
 from transport.test_http_tls import server_side
 
@@ -77,6 +78,20 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(monkeypatch: pytest.Mo
     failure(HttpTransport(guard=PublicOnly()))
 
     assert targets == []
+
+
+@pytest.mark.parametrize("form", ["openid", "oauth"])
+def test_no_metadata_are_fetched_from_a_public_name_at_a_private_address(
+    monkeypatch: pytest.MonkeyPatch, form: Literal["openid", "oauth"]
+) -> None:
+    """V-51: the spelling of an issuer passes; what its name resolves to does not, unless the business names it."""
+    request = discovery_request(f"https://{NAME}", form=form)
+    resolving(monkeypatch, ["10.0.0.7"])
+    targets = connecting(monkeypatch)
+    for allowed in ((), (NAME,)):
+        with pytest.raises(ProviderUnavailable):
+            HttpTransport(guard=PublicOnly(allowed)).send(request, deadline=DEADLINE)
+        assert targets == (["10.0.0.7"] if allowed else [])
 
 
 def test_whether_a_private_port_is_open_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:

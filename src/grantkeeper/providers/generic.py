@@ -1,35 +1,51 @@
-"""Any provider that publishes metadata (RFC 8414, OpenID Connect Discovery 1.0)."""
+"""Any provider that publishes metadata (RFC 8414, OpenID Connect Discovery 1.0).
+
+The issuer, and every URL in its metadata, is at a host of the public Internet, or at one that `allow_private_hosts`
+names (V-50, V-51). By spelling alone a name is not known to be one: send the requests with
+`HttpTransport(guard=PublicOnly(allow_private_hosts))`, which judges what it resolves to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from ..errors import Misconfigured, ProviderUnavailable, ProviderWords, printable
+from ..errors import InvalidInput, Misconfigured, ProviderUnavailable, ProviderWords, printable
 from ..model import Death, Provider, Reason, Request, Response
 from ..strictjson import read_strict_object
+from .addresses import checked_target
 from .urls import is_endpoint
 
 MAX_METADATA_LENGTH: Final = 256 * 1024
 """Real documents have 1 to 8 kB."""
 _ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512")
 """What may sign id_tokens here; `none` and HMACs never (RFC 8725 3.1)."""
+_ENDPOINTS: Final = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "jwks_uri",
+)
 _REAUTHENTICATE: Final = frozenset({"interaction_required", "login_required", "consent_required"})
 
 Metadata = Mapping[str, object]
 
 
-def discovery_request(issuer: str, *, form: Literal["openid", "oauth"] = "openid") -> Request:
+def discovery_request(
+    issuer: str, *, form: Literal["openid", "oauth"] = "openid", allow_private_hosts: Collection[str] = ()
+) -> Request:
     """Return the request for an issuer's metadata.
 
     `openid` appends `/.well-known/openid-configuration` to the issuer's path (OpenID Connect Discovery 4); `oauth`
-    puts `/.well-known/oauth-authorization-server` before it (RFC 8414 3.1).
+    puts `/.well-known/oauth-authorization-server` before it (RFC 8414 3.1). `allow_private_hosts` are hosts of your
+    own, in lower case, that may be called wherever they are, on any port; on this machine also without TLS.
 
     Raises:
-        Misconfigured: the issuer is no https URL (http on loopback), or has a query or fragment (RFC 8414 2).
+        Misconfigured: the issuer is no https URL of a public host, or has a query or fragment (RFC 8414 2).
     """
-    _check_issuer_url(issuer)
+    _check_issuer_url(issuer, allow_private_hosts)
     split = urlsplit(issuer)
     path = split.path.rstrip("/")
     if form == "openid":
@@ -39,12 +55,27 @@ def discovery_request(issuer: str, *, form: Literal["openid", "oauth"] = "openid
     return Request(method="GET", url=f"{split.scheme}://{split.netloc}{path}", headers={"accept": "application/json"})
 
 
-def _check_issuer_url(issuer: str) -> None:
+def _check_issuer_url(issuer: str, allow_private_hosts: Collection[str]) -> None:
     if not is_endpoint(issuer) or "?" in issuer:
         raise Misconfigured(
             f"The issuer {printable(issuer, 200)!r} is not an https URL without query and fragment. Write it as the "
             "provider's documentation does."
         )
+    _check_address("The issuer", issuer, allow_private_hosts)
+
+
+def _check_address(what: str, url: str, allow_private_hosts: Collection[str]) -> None:
+    """Check that a URL may be called, as far as its spelling tells (V-51)."""
+    try:
+        checked_target(url, allow_private_hosts)
+    except InvalidInput as error:
+        said = error.args[0]
+    else:
+        return
+    raise Misconfigured(
+        f"{what} is not to be called. {said}",
+        advice="If it is a host of your own that nobody else can point elsewhere, name it in allow_private_hosts.",
+    )
 
 
 def discovery_answer(response: Response) -> Metadata:
@@ -61,14 +92,19 @@ def discovery_answer(response: Response) -> Metadata:
     return found
 
 
-def provider_from_metadata(name: str, issuer: str, metadata: Metadata) -> Provider:
+def provider_from_metadata(
+    name: str, issuer: str, metadata: Metadata, *, allow_private_hosts: Collection[str] = ()
+) -> Provider:
     """Return the provider that `metadata` describes (RFC 8414 2, OpenID Connect Discovery 3).
 
+    `allow_private_hosts` as for `discovery_request`; that the issuer is one of them lets its metadata name no other.
+
     Raises:
-        Misconfigured: the issuer in it is not exactly `issuer` (RFC 8414 3.3), an endpoint is missing or not https, or
-            it cannot do what grantkeeper always does (code flow, PKCE with S256, a way to authenticate).
+        Misconfigured: the issuer in it is not exactly `issuer` (RFC 8414 3.3), an endpoint is missing, not https or not
+            at a public host, or it cannot do what grantkeeper always does (code flow, PKCE with S256, a way to
+            authenticate).
     """
-    _check_issuer_url(issuer)
+    _check_issuer_url(issuer, allow_private_hosts)
     if metadata.get("issuer") != issuer:
         raise Misconfigured(
             f"The metadata is not that of the issuer {printable(issuer, 200)!r} but of "
@@ -76,14 +112,15 @@ def provider_from_metadata(name: str, issuer: str, metadata: Metadata) -> Provid
         )
     _check_abilities(metadata)
     algorithms = _list(metadata, "id_token_signing_alg_values_supported") or ("RS256",)
+    endpoints = {member: _endpoint(metadata, member, allow_private_hosts) for member in _ENDPOINTS}
     return Provider(
         name=name,
         issuer=issuer,
-        authorization_endpoint=_required_endpoint(metadata, "authorization_endpoint"),
-        token_endpoint=_required_endpoint(metadata, "token_endpoint"),
-        revocation_endpoint=_endpoint(metadata, "revocation_endpoint"),
-        userinfo_endpoint=_endpoint(metadata, "userinfo_endpoint"),
-        jwks_uri=_endpoint(metadata, "jwks_uri"),
+        authorization_endpoint=_required(endpoints, "authorization_endpoint"),
+        token_endpoint=_required(endpoints, "token_endpoint"),
+        revocation_endpoint=endpoints["revocation_endpoint"],
+        userinfo_endpoint=endpoints["userinfo_endpoint"],
+        jwks_uri=endpoints["jwks_uri"],
         id_token_algorithms=tuple(one for one in _ALGORITHMS if one in algorithms),
         iss_parameter=(
             "required" if metadata.get("authorization_response_iss_parameter_supported") is True else "optional"
@@ -157,17 +194,18 @@ def _list(metadata: Metadata, member: str) -> tuple[str, ...] | None:
     return tuple(value)
 
 
-def _required_endpoint(metadata: Metadata, member: str) -> str:
-    found = _endpoint(metadata, member)
+def _required(endpoints: Mapping[str, str | None], member: str) -> str:
+    found = endpoints[member]
     if found is None:
         raise Misconfigured(f"The provider's metadata lacks {member}.")
     return found
 
 
-def _endpoint(metadata: Metadata, member: str) -> str | None:
+def _endpoint(metadata: Metadata, member: str, allow_private_hosts: Collection[str]) -> str | None:
     value = metadata.get(member)
     if value is None:
         return None
     if not isinstance(value, str) or not is_endpoint(value):
         raise Misconfigured(f"The provider's metadata is wrong: {member} is not an https URL.")
+    _check_address(f"The provider's {member}", value, allow_private_hosts)
     return value
