@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -330,5 +331,8 @@ class AsyncKeeper:
 
     async def _run(self, pool: ThreadPoolExecutor, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
+        work: Callable[[], T] = functools.partial(verb, *args, **kwargs)
+        if self.keeper.tracing.on:  # so that what the thread does is below the span of who asked for it
+            work = functools.partial(contextvars.copy_context().run, work)
         # Shielded: a cancelled caller stops waiting, but what was asked for is done, even if it has to queue.
-        return await asyncio.shield(loop.run_in_executor(pool, functools.partial(verb, *args, **kwargs)))
+        return await asyncio.shield(loop.run_in_executor(pool, work))

@@ -12,7 +12,7 @@ from house.source import Module, modules
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "forks", "model", "strictjson"}),
     frozenset({"oauth", "providers", "accounts", "seal", "renewal", "webhooks"}),
-    frozenset({"store", "http", "settings", "journal", "installation"}),
+    frozenset({"store", "http", "settings", "journal", "installation", "tracing"}),
     frozenset({"keeper"}),
     frozenset({"aio", "remote", "clients", "worker"}),
     frozenset({"web"}),

@@ -23,6 +23,7 @@ from ..model import (
     Store,
     Transport,
 )
+from ..tracing import OFF, Tracing, configured, traced
 from .accounts.looking import Looking
 from .accounts.reach import Reach
 from .accounts.verbs import AccountVerbs
@@ -86,6 +87,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         pages_url: where people reach the service, for the addresses of links.
         return_to: the origins to which a link may lead its person back.
         outlet: how events are posted to webhooks; by default to public addresses only.
+        tracing: where spans go, see `grantkeeper.tracing`; by default there are none.
 
     Raises:
         InvalidInput: two clients share a name.
@@ -109,9 +111,11 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         pages_url: str = "",
         return_to: Iterable[str] = (),
         outlet: Outlet = PUBLIC_ONLY,
+        tracing: Tracing = OFF,
     ) -> None:
         self._clients, self._store = _by_name(clients), store
-        self._authority, self._closing = Authority(transport, now), threading.Event()
+        self._authority, self._closing = Authority(traced(tracing, transport), now), threading.Event()
+        self.tracing = tracing
         parts = Parts(
             store=store,
             vault=Vault(sealer, store.installation()),
@@ -123,6 +127,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
             rotated=rotated,
             mac=sealer.sign,
             signed=sealer.signed,
+            tracing=tracing,
         )
         self.health, self.webhooks = Health(parts), WebhookDesk(parts, outlet)
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease, health=self.health)
@@ -166,6 +171,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         from ..http import HttpTransport
         from ..store import SqlStore
 
+        tracing = configured(settings.tracing)
         store = SqlStore(settings.database)
         try:
             store.check()
@@ -185,6 +191,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
                     proxy=settings.proxy,
                     ca_file=settings.ca_file,
                 ),
+                tracing=tracing,
             )
         except BaseException:
             store.close()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ..journal import Journal
 from ..model import AuditEntry, Beside, Event, Mac, OAuthClient, Signed, Store
+from ..tracing import Tracing
 from .authority import Authority
 from .vault import Vault
 
@@ -29,6 +30,7 @@ class Parts:
     rotated: Callable[[], object]
     mac: Mac
     signed: Signed
+    tracing: Tracing
 
     def beside(self, *audit: AuditEntry, events: tuple[Event, ...] = ()) -> Beside:
         """Return what is written with a change: events, and audit entries with what signs them."""

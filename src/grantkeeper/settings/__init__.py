@@ -45,7 +45,7 @@ class Settings:
     `file` is where it stands; `database` is SQLAlchemy's URL with SQLite's path made absolute (it may hold a password
     and is not shown); `state_folder` is where this deployment remembers what it must not lose; `emulator` is the base
     URL of the emulator that stands in for Google, or None; `export_refresh_tokens` whether `grantkeeper export` may
-    write refresh tokens to files.
+    write refresh tokens to files; `tracing` where spans go.
     """
 
     file: Path
@@ -57,6 +57,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     export_refresh_tokens: Literal["refused", "allowed"] = "refused"
+    tracing: Literal["off", "opentelemetry"] = "off"
     service: ServiceSettings = field(default_factory=ServiceSettings)
 
     @classmethod
@@ -79,5 +80,6 @@ class Settings:
             proxy=document.proxy,
             ca_file=None if document.ca_file is None else str(document.ca_file),
             export_refresh_tokens=document.export_refresh_tokens,
+            tracing=document.tracing,
             service=service_settings(document, clients),
         )

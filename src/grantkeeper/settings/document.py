@@ -50,6 +50,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     proxy: str | None = None
     ca_file: str | None = None
     export_refresh_tokens: str = "refused"
+    tracing: str = "off"
     clients: dict[str, Any] = {}
     service: dict[str, Any] = {}
 
@@ -70,6 +71,7 @@ class Document:
     proxy: str | None = field(repr=False)
     ca_file: Path | None
     export_refresh_tokens: Literal["refused", "allowed"]
+    tracing: Literal["off", "opentelemetry"]
     clients: Mapping[str, ClientTable]
     service: Mapping[str, Any]
     service_url: str | None
@@ -173,6 +175,7 @@ def _document(file: Path, environ: Mapping[str, str]) -> Document:
         proxy=_proxy(file, written.proxy) if written.proxy else None,
         ca_file=_ca_file(file, written.ca_file) if written.ca_file else None,
         export_refresh_tokens=_export(file, written.export_refresh_tokens),
+        tracing=_tracing(file, written.tracing),
         clients={name: _client_table(file, name, each) for name, each in written.clients.items()},
         service=written.service,
         service_url=environ.get("GRANTKEEPER_SERVICE_URL") or None,
@@ -337,3 +340,11 @@ def _export(file: Path, written: str) -> Literal["refused", "allowed"]:
     if written == "allowed":
         return "allowed"
     raise wrong(file, "export_refresh_tokens", "is neither refused nor allowed", 'The default is "refused".')
+
+
+def _tracing(file: Path, written: str) -> Literal["off", "opentelemetry"]:
+    if written == "off":
+        return "off"
+    if written == "opentelemetry":
+        return "opentelemetry"
+    raise wrong(file, "tracing", "is neither off nor opentelemetry", 'The default is "off".')

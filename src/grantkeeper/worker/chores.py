@@ -42,6 +42,7 @@ class Chores:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._span = keeper.tracing.span
         work = keeper.work
         self.all = (
             Chore(name="noted", do=self._noted, every=OFTEN),
@@ -56,15 +57,21 @@ class Chores:
 
     def do_all(self) -> dict[str, int]:
         """Do each once; returns how much each did."""
-        return {chore.name: _done(chore) for chore in self.all}
+        return {chore.name: self._done(chore) for chore in self.all}
 
     def do_due(self) -> float:
         """Do what is due; returns the seconds until something is again."""
         for chore in self.all:
             if chore.due <= time.monotonic():
-                _done(chore)
+                self._done(chore)
                 chore.due = time.monotonic() + chore.every.total_seconds()
         return max(min(chore.due for chore in self.all) - time.monotonic(), 0.0)
+
+    def _done(self, chore: Chore) -> int:
+        with self._span(f"worker.{chore.name}") as span:
+            count = _done(chore)
+            span.put("grantkeeper.count", count)
+        return count
 
     def _noted(self) -> int:
         """Write down who used what, which key read it, and how it went."""

@@ -34,6 +34,7 @@ class Delivering:
 
     def __init__(self, keeper: Keeper, *, threads: int = THREADS, each: int = EACH) -> None:
         self._posting = keeper.webhooks.posting
+        self._span = keeper.tracing.span
         self._threads = threads
         self._each = each
         self._pool: ThreadPoolExecutor | None = None
@@ -99,7 +100,13 @@ class Delivering:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="grantkeeper-hook")
             pool = self._pool
-        pool.submit(self._posting.deliver, due).add_done_callback(lambda future: self._ended(due, future))
+        pool.submit(self._delivered, due).add_done_callback(lambda future: self._ended(due, future))
+
+    def _delivered(self, due: Due) -> Delivery:
+        with self._span("worker.deliver", grantkeeper_endpoint_id=due.row.endpoint.id) as span:
+            done = self._posting.deliver(due)
+            span.put("grantkeeper.done", done.status)
+        return done
 
     def _ended(self, due: Due, future: Future[Delivery]) -> None:
         error = None if future.cancelled() else future.exception()

@@ -70,6 +70,13 @@ class Tending:
 
     def tend(self, due: Due) -> Done:
         """Do what is due for a grant; whatever goes wrong concerns this one only (R-52)."""
+        grant_id = due if isinstance(due, str) else due.row.grant.id
+        with self._work.tracing.span("worker.tend", grantkeeper_grant_id=grant_id) as span:
+            done = self._tried(due)
+            span.put("grantkeeper.done", done)
+        return done
+
+    def _tried(self, due: Due) -> Done:
         if isinstance(due, str):
             log.error("grant %s cannot be read: somebody altered its row", due)
             return self._failed(due, None)

@@ -11,6 +11,7 @@ from ...errors import Conflict, GrantkeeperError, Misconfigured, NotFound, Provi
 from ...model import Grant, GrantRow, OAuthClient, Reason, Secret
 from ...oauth.token import TokenAnswer, TokenRefusal
 from ...renewal import Meaning, meaning
+from ...tracing import Tracing
 from ..authority import Authority, refused
 from ..tokens.gate import Gate
 from ..vault import Vault
@@ -47,6 +48,7 @@ class Refreshing:
         saving: Saving,
         judging: Judging,
         gate: Gate,
+        tracing: Tracing,
     ) -> None:
         self._vault = vault
         self._authority = authority
@@ -57,6 +59,7 @@ class Refreshing:
         self._saving = saving
         self._judging = judging
         self._gate = gate
+        self._span = tracing.span
 
     def refresh(self, row: GrantRow, watch: Watch) -> tuple[Grant, Secret] | None:
         """Refresh the grant of a row that was read a moment ago; None when somebody else does, or has just done so.
@@ -68,7 +71,9 @@ class Refreshing:
             ConsentRequired: the grant is over. Misconfigured: the provider does not accept the OAuth client.
             Conflict: the row was given other tokens meanwhile: read it again.
         """
-        with self._gate.passed():
+        grant = row.grant
+        span = self._span("grantkeeper.refresh", grantkeeper_grant_id=grant.id, grantkeeper_client=grant.client)
+        with self._gate.passed(), span:
             return self._refreshed(row, watch)
 
     def _refreshed(self, row: GrantRow, watch: Watch) -> tuple[Grant, Secret] | None:

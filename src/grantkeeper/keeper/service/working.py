@@ -45,6 +45,7 @@ class Working:
         self.clients: tuple[OAuthClient, ...] = tuple(parts.clients.values())
         self.now = parts.now
         self.pause = parts.pause
+        self.tracing = parts.tracing
         self.discover = discover
         self._flushed_at = parts.now()
         self._flushing = threading.Lock()

@@ -57,6 +57,7 @@ class Refreshes:
             saving=self._saving,
             judging=Judging(parts, forget=self.memory.forget, breakers=self._breakers, health=health),
             gate=self._gate,
+            tracing=parts.tracing,
         )
         self.tokens = TokenKeeping(
             store=store,

@@ -19,6 +19,7 @@ from grantkeeper.web.service.edge import Edge
 from grantkeeper.web.service.load import Load, Running
 from grantkeeper.web.service.metrics import Looked, Metrics
 from grantkeeper.web.service.probes import PATHS, Probes
+from grantkeeper.web.service.tracing import Traced
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -148,7 +149,9 @@ def service_app(keeper: AsyncKeeper, settings: ServiceSettings, *, worker: Backg
 
 def parts_of(keeper: AsyncKeeper, settings: ServiceSettings, running: Running) -> dict[str, ASGIApp]:
     """Return the applications by the first part of the paths that they answer."""
-    api = api_app(keeper, settings, stopping=lambda: running.stopping)
+    api: ASGIApp = api_app(keeper, settings, stopping=lambda: running.stopping)
+    if keeper.keeper.tracing.on:
+        api = Traced(api, keeper.keeper.tracing)
     dashboard = _below("/dashboard", dashboard_app(keeper, settings))
     return {**dict.fromkeys(API, api), "dashboard": dashboard, PAGES: links_app(keeper, settings)}
 
