@@ -1,20 +1,20 @@
-"""The demo's site in a real Chromium, at two sizes. Every page is photographed into var/screenshots."""
+"""The demo's site in a real Chromium, at two sizes, and the service. Every page is photographed into var/screenshots."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 import grpc_roots  # noqa: F401 - first of all: gRPC reads its roots once
+from browser.looking import SCREENSHOTS
 from browser.person import Person, Window
+from browser.serving import Service, chromium_started, serving
 from grantkeeper.cli.demo.stage import Stage, set_stage
 
-SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
 WINDOWS = {
     "phone": Window(name="phone", width=360, height=740, scheme="light"),
     "desktop": Window(name="desktop", width=1280, height=860, scheme="dark"),
@@ -35,15 +35,24 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def chromium(stage: Stage) -> Iterator[Browser]:
     """A Chromium of its own."""
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.fail("These tests need a browser: apt-get install chromium (or run `make system`).")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    assert stage.url
+    with chromium_started() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """The whole service of an agency, on a port."""
+    with serving(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def at_service(service: Service) -> Iterator[Browser]:
+    """A Chromium of its own; it goes before the service does."""
+    assert service.url
+    with chromium_started() as browser:
+        yield browser
 
 
 @pytest.fixture(params=list(WINDOWS))

@@ -6,21 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from browser.links.conftest import WINDOWS, Service
-from browser.links.guest import IDA, Guest
+from browser.guest import IDA, Guest
+from browser.looking import PHONE, WINDOWS
 from browser.person import Window
+from browser.serving import Service
 from grantkeeper.model import GrantStatus, Picker
 from grantkeeper.web.languages import LANGUAGES, Words
 
 pytestmark = pytest.mark.browser
-PHONE = WINDOWS[0]
-
-
-def sub(service: Service, email: str = IDA) -> str:
-    """Return the provider's name of a person."""
-    person = service.emulator.world.person(email)
-    assert person is not None
-    return person.sub
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.name)
@@ -43,7 +36,7 @@ def test_invited(service: Service, guest: Callable[..., Guest], window: Window) 
     browser.forgive(422)
     browser.page.fill("#code", made.code.reveal())
     browser.page.locator("form#connect button").click()
-    browser.consent(sub(service))
+    browser.consent(service.sub(IDA))
     browser.see("Choose what to share", "picker")
     for box in browser.page.locator("input[name=a]:enabled").all():
         box.check()
@@ -67,10 +60,10 @@ def test_languages(service: Service, guest: Callable[..., Guest], code: str) -> 
     browser.page.goto(made.url)
     browser.see(str(say("Connect {client}", client="Google Ads")), f"{code}-invitation")
     browser.page.locator("form#connect button").click()
-    browser.consent(sub(service), deny=True)
+    browser.consent(service.sub(IDA), deny=True)
     browser.see(str(say("Nothing was connected")), f"{code}-denied")
     browser.page.locator("form#connect button").click()
-    browser.consent(sub(service))
+    browser.consent(service.sub(IDA))
     browser.see(str(say("Choose what to share")), f"{code}-picker")
     browser.page.locator("input[name=a]:enabled").first.check()
     browser.page.locator("#save button").click()
@@ -84,7 +77,7 @@ def test_home_with_a_proof(service: Service, guest: Callable[..., Guest]) -> Non
     )
     browser = guest(PHONE)
     browser.follow(made.url)
-    browser.consent(sub(service))
+    browser.consent(service.sub(IDA))
     browser.page.locator("input[name=a]:enabled").first.check()
     browser.page.locator("#save button").click()
     browser.page.wait_for_url("**/healthz?**")
@@ -104,5 +97,5 @@ def test_without_scripts_and_by_keyboard(service: Service, guest: Callable[..., 
     browser.page.keyboard.type(made.code.reveal())
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_url("**/o/oauth2/**")
-    browser.consent(sub(service))
+    browser.consent(service.sub(IDA))
     assert browser.page.inner_text("h1") == "Google Ads is connected"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from browser.conftest import SCREENSHOTS
+from browser.looking import SCREENSHOTS
 from browser.person import Person, Window
 from grantkeeper.cli.demo.stage import Stage
 from web.picker.worlds import agency, large
