@@ -1,4 +1,4 @@
-"""What every page of ours has to be, whoever opens it: readable by everybody, no wider than the window, photographed."""
+"""What every page of ours has to be: readable by everybody, no wider than the window, photographed."""
 
 from __future__ import annotations
 

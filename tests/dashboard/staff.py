@@ -22,6 +22,7 @@ SITE = "https://grants.fjord.example"
 CALLBACK = f"{SITE}/dashboard/callback"
 SESSION = "__Host-grantkeeper-operator"
 START = "__Host-grantkeeper-sign-in"
+ASKED = "__Host-grantkeeper-asked"
 SETTINGS = ServiceSettings(
     url=SITE,
     business_name="Fjord Media",

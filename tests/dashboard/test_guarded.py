@@ -263,7 +263,7 @@ OTHERS = ("/sign-in", "/callback?x=y", "/nothing", "/sign-in/x", "/static/nothin
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self' https://emulator.test https://grants.fjord.example; frame-ancestors 'none'; base-uri 'none'"
     ),
     "cross-origin-opener-policy": "same-origin",

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.staff import SESSION, SITE, Staff
+from dashboard.staff import ASKED, SESSION, SITE, Staff
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper import Keeper
 from web.visitor import heading
@@ -157,6 +157,48 @@ def test_it_never_leads_to_another_site(staff: Staff, path: str) -> None:
     led = re.findall(r'(?:content="0; url=|href=")([^"]*)"', page.text)
     for to in (*led, page.headers.get("location", "/dashboard/")):
         assert to.startswith(("/dashboard/", "#")), to
+
+
+def test_a_sign_in_leads_on_to_the_page_that_was_asked_for(staff: Staff, keeper: Keeper, emulator: Emulator) -> None:
+    """By a one-time link and by a login; once, in this browser only."""
+    staff.get("/grants?status=pending&email=ida%40nordwind-outdoor.example")
+    _, token = keeper.operators.invite("ada@fjord-media.example", "admin", by="cli")
+    path = f"/sign-in/{token.reveal()}"
+    answer = staff.submit(staff.get(path), "sign-in", path=path)
+    assert answer.headers["location"] == "/dashboard/grants?status=pending&email=ida%40nordwind-outdoor.example"
+
+    staff.submit(staff.get("/grants"), "sign-out")
+    staff.get("/audit")
+    page = staff.get(through_openid(staff, emulator, SAM))
+    assert 'content="0; url=/dashboard/audit"' in page.text
+    staff.submit(staff.get("/grants"), "sign-out")
+    page = staff.get(through_openid(staff, emulator, SAM))
+    assert 'content="0; url=/dashboard/"' in page.text
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "//evil.example",
+        "/%2Fevil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/..%2F..",
+        "/a/../x",
+        "/a;x",
+        '/a">',
+        "",
+    ],
+)
+def test_what_else_is_in_its_place_leads_to_the_start(staff: Staff, keeper: Keeper, planted: str) -> None:
+    """V-55: a cookie that somebody planted leads to no other site, and out of no attribute."""
+    from urllib.parse import quote
+
+    staff.http.cookies.set(ASKED, quote(planted, safe=""), domain="grants.fjord.example", path="/")
+    _, token = keeper.operators.invite("ada@fjord-media.example", "admin", by="cli")
+    path = f"/sign-in/{token.reveal()}"
+
+    assert staff.submit(staff.get(path), "sign-in", path=path).headers["location"] == "/dashboard/"
 
 
 def test_without_a_rule_there_is_no_way_through_a_provider(keeper: Keeper, emulator: Emulator) -> None:

@@ -29,10 +29,8 @@ def program(service: Service) -> Remote:
 
 @pytest.mark.reveals("access token", "link token")
 @pytest.mark.parametrize(("phone", "desktop"), list(zip(PHONES, DESKTOPS, strict=True)), ids=["light", "dark"])
-def test_the_whole_journey(
-    service: Service, staff: Callable[..., Staff], phone: Window, desktop: Window
-) -> None:
-    """V-31: nothing is handed out before an operator says who it is, nor after they end it; each step is told plainly."""
+def test_the_whole_journey(service: Service, staff: Callable[..., Staff], phone: Window, desktop: Window) -> None:
+    """V-31: nothing is handed out before an operator says who it is, nor after they end it."""
     customer, operator = staff(phone), staff(desktop)
     with program(service) as remote:
         other = consented(service, "Nordwind Shop", IDA, expect=IDA)

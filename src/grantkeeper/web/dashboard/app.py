@@ -19,10 +19,11 @@ from grantkeeper.web.dashboard.frame import show
 from grantkeeper.web.dashboard.routes import ROOMS, open_routes
 from grantkeeper.web.dashboard.visit import guarded
 from grantkeeper.web.guard import MAX_HEADERS, dress, origin_of
+from grantkeeper.web.links.brand import LOGO_POLICY, Brand, brand_of
 from grantkeeper.web.pages import asset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,14 +44,15 @@ _LOG_LIMIT: Final = 600
 def dashboard_app(keeper: AsyncKeeper, settings: ServiceSettings) -> Starlette:
     """Return the operators' pages, to be mounted at `/dashboard` of the service.
 
-    Raises Misconfigured when `settings` has no `url`.
+    Raises Misconfigured when `settings` has no `url`, or its logo cannot be used.
     """
-    desk = Desk(keeper=keeper, settings=settings)
+    desk = Desk(keeper=keeper, settings=settings, brand=brand_of(settings))
     rooms = [Route(room.path, guarded(desk, room.handlers), methods=list(room.handlers)) for room in ROOMS]
     app = Starlette(
         routes=[
             *open_routes(desk),
             *(Route(f"/static/{name}", _static, methods=["GET"]) for name in STATIC),
+            *([Route("/static/logo", _logo(desk.brand), methods=["GET"])] if desk.brand.logo else ()),
             *rooms,
         ],
         middleware=[Middleware(_Headers, desk=desk)],
@@ -62,10 +64,10 @@ def dashboard_app(keeper: AsyncKeeper, settings: ServiceSettings) -> Starlette:
 
 
 def content_security_policy(targets: Iterable[str] = ()) -> str:
-    """Return the policy: our own style sheet and script, nothing inline, forms to us and on to who signs people in."""
+    """Return the policy: our own sheets, script and logo, nothing inline, forms to us and to who signs people in."""
     forms = " ".join(("'self'", *sorted(set(targets))))
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         f"form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
     )
 
@@ -105,6 +107,15 @@ async def _static(request: Request) -> Response:
     # Its address carries a hash of its content, so a day is safe; it holds nothing of anybody.
     name = request.url.path.rpartition("/")[2]
     return Response(asset(name), media_type=STATIC[name], headers={"cache-control": "public, max-age=86400"})
+
+
+def _logo(brand: Brand) -> Callable[[Request], Awaitable[Response]]:
+    headers = {"cache-control": "public, max-age=86400", "content-security-policy": LOGO_POLICY}
+
+    async def answer(_request: Request) -> Response:
+        return Response(brand.logo, media_type=brand.logo_type, headers=headers)
+
+    return answer
 
 
 def _handlers(desk: Desk) -> dict[type[Exception] | int, Callable[[Request, Exception], Response]]:

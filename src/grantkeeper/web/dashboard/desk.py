@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
 
 from grantkeeper.errors import Misconfigured, printable
 from grantkeeper.keeper.operators.sessions import ABSOLUTE
 from grantkeeper.web.face import scope_words
 from grantkeeper.web.guard import COOKIE_LIFE, check_token, form_token, origin_of
+from grantkeeper.web.links.brand import Brand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 SESSION: Final = "grantkeeper-operator"
 START: Final = "grantkeeper-sign-in"
+ASKED: Final = "grantkeeper-asked"
+_ADDRESS: Final = re.compile(r"/[A-Za-z0-9][A-Za-z0-9/_.~:@%-]{0,400}(\?[A-Za-z0-9_.~:@%=&+-]{0,400})?")
+"""A page of ours below our prefix, with its query: what a sign-in leads on to, and nothing else (V-55)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,7 @@ class Desk:
 
     keeper: AsyncKeeper
     settings: ServiceSettings
+    brand: Brand = field(default_factory=Brand)
 
     def __post_init__(self) -> None:
         """Refuse to run without an address: nothing could be told from another site's form."""
@@ -114,3 +120,28 @@ class Desk:
         response.set_cookie(
             self.cookie(START), value, max_age=COOKIE_LIFE, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
+
+    def keep_asked(self, response: Response, path: str) -> None:
+        """Keep which page was asked for until somebody has signed in, or forget the one before."""
+        name = self.cookie(ASKED)
+        if _led_to(path) == "/":
+            response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
+            return
+        response.set_cookie(
+            name,
+            quote(path, safe=""),
+            max_age=COOKIE_LIFE,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def asked(self, request: Request) -> str:
+        """Return the path below our prefix that was asked for before the sign-in, "/" when it is none of ours."""
+        return _led_to(unquote(request.cookies.get(self.cookie(ASKED), "")))
+
+
+def _led_to(path: str) -> str:
+    """Return the path if it can only be a page of ours, else "/"."""
+    return path if _ADDRESS.fullmatch(path) and ".." not in unquote(path) else "/"

@@ -59,6 +59,7 @@ def page(request: Request, desk: Desk, template: str, *, status: int = 200, visi
 def show(request: Request, desk: Desk, ending: Ending, *, status: int | None = None, visit: Any = None) -> Response:
     """Show how something ended, to whoever asks."""
     code = status or ending.page_status
+    visit = visit or getattr(request.state, "visit", None)
     if wants_problem(request.headers.get("accept", "")):
         return Response(json.dumps(problem(ending)), status_code=code, media_type="application/problem+json")
     return page(request, desk, "ending.html", status=code, visit=visit, ending=ending)

@@ -53,7 +53,8 @@ class Signing:
             opened = await self.desk.keeper.run(self.desk.verbs.operators.redeem, token, instead_of=before)
         except NotFound:
             return show(request, self.desk, over())
-        return self._in(RedirectResponse(f"{prefix(request)}/", status_code=303), opened)
+        to = f"{prefix(request)}{self.desk.asked(request)}"
+        return self._in(RedirectResponse(to, status_code=303), opened)
 
     async def begin(self, request: Request) -> Response:
         """Send the browser to the provider; a session that it had is over."""
@@ -81,7 +82,7 @@ class Signing:
         except GrantkeeperError as error:
             log.info("a sign-in ended in %s", type(error).__name__)
             return show(request, self.desk, refused(error))
-        to = f"{prefix(request)}/"
+        to = f"{prefix(request)}{self.desk.asked(request)}"
         response = page(request, self.desk, "onward.html", visit=None, to=to, title="You are signed in")
         return self._in(response, opened)
 
@@ -116,6 +117,7 @@ class Signing:
 
     def _in(self, response: Response, opened: SignedIn) -> Response:
         self.desk.keep_session(response, opened.session.reveal())
+        self.desk.keep_asked(response, "/")
         return response
 
     async def _has_session(self, request: Request) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -103,8 +103,10 @@ def guarded(desk: Desk, handlers: Mapping[str, tuple[Role, Handler]]) -> Callabl
         operator = await _signed_in(desk, request, cookie)
         if operator is None:
             return _signed_out(request, desk)
-        fields = await read_fields(request, desk, cookie) if method == "POST" else {}
-        visit = Visit(request=request, desk=desk, operator=operator, cookie=cookie, fields=fields)
+        visit = Visit(request=request, desk=desk, operator=operator, cookie=cookie)
+        request.state.visit = visit  # pages about what went wrong keep the frame of who is signed in
+        if method == "POST":
+            visit = replace(visit, fields=await read_fields(request, desk, cookie))
         if not visit.may(role):
             return show(request, desk, not_for_you(role), status=403, visit=visit)
         return await _handled(visit, handler)
@@ -143,17 +145,19 @@ def _signed_out(request: Request, desk: Desk) -> Response:
         return show(request, desk, signed_out(), status=401)
     site, mode = request.headers.get("sec-fetch-site", ""), request.headers.get("sec-fetch-mode", "")
     if site in ("cross-site", "same-site") and mode == "navigate":
-        return bounced(request, desk, _own_address(request))
+        return bounced(request, desk, f"{prefix(request)}{_own_path(request)}")
     if LIVE in request.headers:
         return Response(status_code=401)
-    return RedirectResponse(f"{prefix(request)}/sign-in", status_code=303)
+    response = RedirectResponse(f"{prefix(request)}/sign-in", status_code=303)
+    desk.keep_asked(response, _own_path(request))
+    return response
 
 
-def _own_address(request: Request) -> str:
-    """Return the path and query that were asked for, to be asked for again; it begins with our own prefix."""
+def _own_path(request: Request) -> str:
+    """Return the path below our prefix and the query that were asked for; it begins with exactly one slash."""
     path = quote(request.url.path.removeprefix(prefix(request)).lstrip("/"), safe="/@:._~-")
     query = f"?{request.url.query}" if request.url.query else ""
-    return f"{prefix(request)}/{path}{query}"
+    return f"/{path}{query}"
 
 
 async def _handled(visit: Visit, handler: Handler) -> Response:

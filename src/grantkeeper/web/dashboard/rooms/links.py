@@ -104,6 +104,7 @@ async def _page(visit: Visit, fields: Mapping[str, str], *, status: int = 200, w
         statuses=list(LinkStatus),
         fields=fields,
         wrong=wrong,
+        opened=bool(wrong or visit.asked("new") or not (found or wanted or owner or visit.asked("before"))),
         days=DAYS,
         languages=LANGUAGES,
         origins=visit.desk.settings.return_to,
