@@ -1,4 +1,4 @@
-"""The demo's site in a real Chromium, at two sizes, and the service. Every page is photographed into var/screenshots."""
+"""The demo's site and the service in a real Chromium. Every page is photographed into var/screenshots."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Guest:
 
     def see(self, heading: str, shot: str) -> None:
         """Wait for the page with this heading, look at it as everybody may have to, and photograph it."""
-        expect(self.page.locator("h1")).to_have_text(heading, timeout=60_000)
+        expect(self.page.locator("h1")).to_have_text(heading, timeout=30_000)
         check(self.page, self.window, scripts=self.scripts)
         photograph(self.page, self.window, self.shots / f"{shot}-{self.window.name}.png")
 

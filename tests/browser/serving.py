@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
+from typer.testing import CliRunner
 
 from grantkeeper.aio import AsyncKeeper
+from grantkeeper.cli import app
 from grantkeeper.emulator import Emulator, serve
 from grantkeeper.http import HttpTransport
 from grantkeeper.keeper import Keeper
 from grantkeeper.keeper.service.posting import Outlet
-from grantkeeper.seal import KeyRing, new_key
-from grantkeeper.settings import ServiceSettings, SignIn
+from grantkeeper.seal import KeyRing
+from grantkeeper.settings import ServiceSettings, SignIn, new_key_file
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import oauth_client
 from grantkeeper.web.service.app import service_app
@@ -41,12 +43,19 @@ class Service:
     url: str
     emulator: Emulator
     keeper: Keeper
+    config: Path
 
     def sub(self, email: str) -> str:
         """Return the provider's name of a person."""
         person = self.emulator.world.person(email)
         assert person is not None
         return person.sub
+
+    def call(self, *arguments: str) -> str:
+        """Run `grantkeeper` with arguments over the same database, and return what it printed."""
+        done = CliRunner().invoke(app, ["--config", str(self.config), *arguments])
+        assert done.exit_code == 0, done.stderr
+        return done.stdout.strip()
 
 
 @contextmanager
@@ -61,12 +70,13 @@ def serving(tmp_path: Path) -> Iterator[Service]:
         web = AsyncKeeper(keeper)
         stack.callback(lambda: asyncio.run(web.close()))
         stack.enter_context(_on(listener, service_app(web, _settings(tmp_path, url))))
-        yield Service(url=url, emulator=emulator, keeper=keeper)
+        yield Service(url=url, emulator=emulator, keeper=keeper, config=_config(tmp_path, url))
 
 
 def _keeper(emulator: Emulator, folder: Path, url: str) -> Keeper:
     store = SqlStore(f"sqlite:///{folder / 'grantkeeper.sqlite3'}")
     store.migrate()
+    new_key_file(folder / "grantkeeper.key")
     clients = [
         replace(oauth_client(emulator, name, [scope]), redirect_uri=f"{url}/callback/{name}")
         for name, scope in (("google-ads", "adwords"), ("ad-manager", "ad_manager"))
@@ -74,7 +84,7 @@ def _keeper(emulator: Emulator, folder: Path, url: str) -> Keeper:
     emulator.client_secret(redirect_uris=[*(each.redirect_uri for each in clients), f"{url}/dashboard/callback"])
     return Keeper(
         store=store,
-        sealer=KeyRing.parse(new_key()),
+        sealer=KeyRing.parse((folder / "grantkeeper.key").read_text(encoding="utf-8").splitlines()[-1]),
         clients=clients,
         transport=HttpTransport(),
         now=emulator.clock.now,
@@ -82,6 +92,14 @@ def _keeper(emulator: Emulator, folder: Path, url: str) -> Keeper:
         return_to=(url,),
         outlet=Outlet(private_hosts=frozenset({"127.0.0.1"})),
     )
+
+
+def _config(folder: Path, url: str) -> Path:
+    """Write what the command line needs to work beside the service."""
+    file = folder / "grantkeeper.toml"
+    database = f'database = "sqlite:///{folder / "grantkeeper.sqlite3"}"'
+    file.write_text(f'{database}\nkey_file = "grantkeeper.key"\n[service]\nurl = "{url}"\n', encoding="utf-8")
+    return file
 
 
 def _settings(folder: Path, url: str) -> ServiceSettings:

@@ -34,7 +34,7 @@ def test_the_providers_address_of_one_browser_ends_nowhere_in_another(
 
     victim.page.goto(sent_on)
     victim.consent(service.sub(IDA))
-    victim.see("This did not start in this browser", "refused")
+    victim.see("We cannot go on from here", "refused")
     assert exchanges(service) == 0
     with pytest.raises(NotFound):
         service.keeper.find("attacker", "google-ads")
@@ -64,7 +64,7 @@ def test_a_link_that_was_sent_on_waits_with_the_name_of_who_consented(
 
 
 def test_the_way_back_opens_in_no_other_browser(service: Service, guest: Callable[..., Guest]) -> None:
-    """V-31: login CSRF. The attacker's own consent, opened in the victim's browser, connects nobody and spends nothing."""
+    """V-31: login CSRF. Another's consent, opened here, connects nobody and spends nothing."""
     made = service.keeper.link("victim", "google-ads")
     attacker, victim = guest(DESKTOP), guest(PHONE)
     attacker.follow(made.url)
@@ -78,7 +78,7 @@ def test_the_way_back_opens_in_no_other_browser(service: Service, guest: Callabl
     attacker.consent(service.sub(TOM))
     victim.follow(made.url)
     victim.page.goto(kept[0])
-    victim.see("This did not start in this browser", "foreign")
+    victim.see("We cannot go on from here", "foreign")
     assert exchanges(service) == 0
     attacker.page.goto(kept[0])
     attacker.see("Thank you", "own")
