@@ -13,7 +13,12 @@ import httpx2
 from grantkeeper import Keeper
 from grantkeeper.aio import AsyncKeeper
 from grantkeeper.settings import ServiceSettings
-from grantkeeper.web.api import Api, api_app
+from grantkeeper.web.api import api_app
+from grantkeeper.web.api.serving.lane import Lane
+from grantkeeper.web.service.addresses import Proxies
+from grantkeeper.web.service.edge import Edge
+from grantkeeper.web.service.load import Running
+from grantkeeper.web.service.metrics import Metrics
 
 SITE = "https://grants.example.com"
 SETTINGS = ServiceSettings(url=SITE, business_name="Fjord Media")
@@ -22,7 +27,7 @@ SETTINGS = ServiceSettings(url=SITE, business_name="Fjord Media")
 class Asker:
     """A program with an API key. `stop` ends the streams of the application."""
 
-    def __init__(self, app: Api, secret: str, runner: asyncio.Runner) -> None:
+    def __init__(self, app: Edge, secret: str, runner: asyncio.Runner) -> None:
         self._runner = runner
         self.secret = secret
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)
@@ -64,7 +69,15 @@ class Site:
         self.keeper = keeper
         self.stopping = False
         self._runner = asyncio.Runner()
-        self.app = api_app(AsyncKeeper(keeper), settings, stopping=lambda: self.stopping)
+        awaited, self.metrics = AsyncKeeper(keeper), Metrics()
+        self.api = api_app(awaited, settings, stopping=lambda: self.stopping)
+        self.app = Edge(
+            self.api,
+            proxies=Proxies(()),
+            metrics=self.metrics,
+            running=Running(),
+            quick=Lane(awaited).answer,
+        )
         self._askers: list[Asker] = []
 
     def __enter__(self) -> Self:

@@ -50,10 +50,11 @@ def test_a_restricted_key_ends_all_that_it_sees(site: Site, keeper: Keeper, conn
 @pytest.mark.parametrize("error", [DatabaseUnavailable, SealBroken, Misconfigured], ids=lambda each: each.__name__)
 def test_where_the_service_keeps_things_is_not_told(error: type[GrantkeeperError]) -> None:
     """A program hears what to do; files, hosts and users are for the log."""
-    told = problem_of(error(f"Trouble at {SECRET_PLACE}.", advice="Ask again."))
+    told = problem_of(error(f"Trouble at {SECRET_PLACE}.", advice=f"Look at {SECRET_PLACE}."))
 
-    assert SECRET_PLACE not in told.detail
-    assert (told.error, told.advice) == (error.__name__, "Ask again.")
+    assert SECRET_PLACE not in f"{told.detail} {told.advice}"
+    assert told.error == error.__name__
+    assert told.detail
 
 
 def test_what_the_provider_says_of_the_oauth_client_is_told() -> None:
@@ -111,7 +112,7 @@ def test_a_stream_ends_with_its_key(site: Site, keeper: Keeper, connect: Connect
 
 def _replace(site: Site, verb: str, by: Callable[..., Awaitable[Any]]) -> None:
     """Let a verb of the API's own keeper be another."""
-    setattr(site.app._keeper, verb, by)
+    setattr(site.api._keeper, verb, by)
 
 
 def listen_until(site: Site, listener: Asker, *then: Callable[[], object]) -> bytes:

@@ -18,11 +18,11 @@ from grantkeeper.model import Secret
 from grantkeeper.web.api.openapi import Document
 from grantkeeper.web.api.operations import Answer, Call, Operation
 from grantkeeper.web.api.problems import Problem, Refused, headers_of, problem_of
-from grantkeeper.web.api.serving.lane import Lane
 from grantkeeper.web.api.serving.limits import Buckets
 from grantkeeper.web.api.serving.requests import asked, body_of, header, parsed
 from grantkeeper.web.api.serving.streaming import Ticker
 from grantkeeper.web.api.table import OPERATIONS
+from grantkeeper.web.api.values import JSON, SAFE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from grantkeeper.settings import ServiceSettings
 
 log = logging.getLogger("grantkeeper.web")
-_JSON: Final = (b"content-type", b"application/json")
-_SAFE: Final = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
 _IDEMPOTENCY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _FAILURES: Final = 60
 """Requests a minute without a good key, for each address: a mistyped key is noticed sooner, and guessing is hopeless in
@@ -55,7 +49,6 @@ class Api:
     ) -> None:
         keeper.keeper.keys.distinct_per_minute = settings.distinct_grants_per_minute
         self._keeper = keeper
-        self._lane = Lane(keeper)
         self._ticker = Ticker(keeper, stopping)
         self._document = Document(OPERATIONS, url=settings.url, name=settings.business_name)
         self._by_key = Buckets(settings.requests_per_minute, time.monotonic)
@@ -66,11 +59,6 @@ class Api:
         if scope["type"] != "http":
             return
         path: str = scope["path"][len(scope.get("root_path", "")) :]
-        if scope["method"] == "GET":
-            quick = self._lane.answer(scope, path)
-            if quick is not None:
-                await _send(send, 200, quick, [_JSON])
-                return
         page = self._document.answer(path)
         if page is not None:
             if scope["method"] != "GET":
@@ -218,7 +206,7 @@ def _check_may(key: ApiKey, operation: Operation) -> None:
 async def _sent(receive: Receive, send: Send, answer: Answer | tuple[int, bytes]) -> None:
     if isinstance(answer, tuple):
         status, body = answer
-        kind = _JSON if status < HTTPStatus.BAD_REQUEST else (b"content-type", b"application/problem+json")
+        kind = JSON if status < HTTPStatus.BAD_REQUEST else (b"content-type", b"application/problem+json")
         await _send(send, status, body, [kind, (b"idempotent-replayed", b"true")])
     elif answer.stream is not None:
         await _send_stream(receive, send, answer.stream)
@@ -227,12 +215,12 @@ async def _sent(receive: Receive, send: Send, answer: Answer | tuple[int, bytes]
         if answer.body is None:
             await _send(send, answer.status, b"", more)
         else:
-            await _send(send, answer.status, _encode(answer.body), [_JSON, *more])
+            await _send(send, answer.status, _encode(answer.body), [JSON, *more])
 
 
 async def _send_stream(receive: Receive, send: Send, stream: AsyncGenerator[bytes, None]) -> None:
     """Send chunks until the stream ends, or nobody listens any more: a server does not say so when it is sent to."""
-    start = [*_SAFE, (b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+    start = [*SAFE, (b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
     await send({"type": "http.response.start", "status": 200, "headers": start})
     sending = asyncio.create_task(_chunks(send, stream))
     leaving = asyncio.create_task(_left(receive))
@@ -263,7 +251,7 @@ async def _problem(send: Send, problem: Problem, more: tuple[tuple[bytes, bytes]
     await _send(send, problem.status, _encode(problem), [*headers_of(problem), *more])
 
 
-async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]], *, safe: Any = _SAFE) -> None:
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]], *, safe: Any = SAFE) -> None:
     length = [] if status == HTTPStatus.NO_CONTENT else [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*safe, *headers, *length]})
     await send({"type": "http.response.body", "body": body})

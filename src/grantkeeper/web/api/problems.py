@@ -20,7 +20,6 @@ _INSTEAD: Final[tuple[tuple[type[GrantkeeperError], str], ...]] = (
 )
 """Said in place of messages that are for whoever runs the service: they, and the advice that comes with them, name its
 files, hosts and database."""
-_OF_THE_HOUSE: Final = tuple(kind for kind, _ in _INSTEAD)
 _STATUSES: Final[tuple[tuple[type[GrantkeeperError], int], ...]] = (
     (errors.ConsentRequired, 409),
     (errors.ConsentDenied, 403),
@@ -85,14 +84,14 @@ class Refused(Exception):
 def problem_of(error: GrantkeeperError, *, status: int | None = None) -> Problem:
     """Return the problem that an error is."""
     status = status or next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    name = type(error).__name__
+    name, instead = type(error).__name__, _instead(error)
     found = Problem(
         type=_type(name),
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=_detail(error),
+        detail=printable(without_secrets(instead or str(error.args[0])), _LONGEST),
         error=name,
-        advice="" if isinstance(error, _OF_THE_HOUSE) else printable(error.advice, _LONGEST),
+        advice="" if instead else printable(error.advice, _LONGEST),
         provider=_words(error),
     )
     for attribute in ("grant_id", "reason", "sent", "who", "code", "account_id", "expected", "actual"):
@@ -116,12 +115,14 @@ def headers_of(problem: Problem) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _detail(error: GrantkeeperError) -> str:
-    """Return what happened; what is wrong with the service's own set-up only when the provider says it."""
-    said = next((instead for kind, instead in _INSTEAD if isinstance(error, kind)), str(error.args[0]))
+def _instead(error: GrantkeeperError) -> str:
+    """Return what is said in place of the message and the advice that come with it, if anything is.
+
+    What is wrong with the service's own set-up is for callers only when the provider says it.
+    """
     if type(error) is errors.Misconfigured and error.provider is None:
-        said = "The service is not set up for this. Its log says what is missing."
-    return printable(without_secrets(said), _LONGEST)
+        return "The service is not set up for this. Its log says what is missing."
+    return next((instead for kind, instead in _INSTEAD if isinstance(error, kind)), "")
 
 
 def _words(error: GrantkeeperError) -> Words | None:

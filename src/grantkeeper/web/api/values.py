@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,14 @@ from grantkeeper.model import (
     Revocation,
     Scope,
 )
+
+JSON: Final = (b"content-type", b"application/json")
+SAFE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""Headers of every answer but the documents."""
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(max_length=1000)]

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused
 from grantkeeper.model import Scope as Permission
 from grantkeeper.web.api.app import api_app
+from grantkeeper.web.api.serving.lane import Lane
 from grantkeeper.web.dashboard import dashboard_app
 from grantkeeper.web.links.app import links_app
 from grantkeeper.web.service.addresses import Names, Proxies
 from grantkeeper.web.service.answers import refuse
-from grantkeeper.web.service.edge import Edge
+from grantkeeper.web.service.edge import Edge, Quick
 from grantkeeper.web.service.load import Load, Running
 from grantkeeper.web.service.metrics import Looked, Metrics
 from grantkeeper.web.service.probes import PATHS, Probes
@@ -64,6 +65,7 @@ class Service:
         *,
         running: Running | None = None,
         worker: Background | None = None,
+        quick: Quick | None = None,
     ) -> None:
         self.running, self.metrics = running or Running(), Metrics()
         self.metrics.add(Looked(keeper.keeper))
@@ -74,7 +76,7 @@ class Service:
         self._probes = Probes(keeper, running=self.running, metrics=self.metrics, may_read=_reader(keeper, settings))
         self._load = Load(self._dispatch, self.running)
         proxies = Proxies(settings.trusted_proxies)
-        self._edge = Edge(self._answer, proxies=proxies, metrics=self.metrics, running=self.running)
+        self._edge = Edge(self._answer, proxies=proxies, metrics=self.metrics, running=self.running, quick=quick)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and end with the server."""
@@ -144,7 +146,8 @@ def service_app(keeper: AsyncKeeper, settings: ServiceSettings, *, worker: Backg
     if not settings.url:
         raise InvalidInput("The service has to know where people reach it.", advice=NO_URL)
     running = Running()
-    return Service(keeper, settings, parts_of(keeper, settings, running), running=running, worker=worker)
+    quick = Lane(keeper, prefix=urlsplit(settings.url).path).answer
+    return Service(keeper, settings, parts_of(keeper, settings, running), running=running, worker=worker, quick=quick)
 
 
 def parts_of(keeper: AsyncKeeper, settings: ServiceSettings, running: Running) -> dict[str, ASGIApp]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -24,54 +27,42 @@ log = logging.getLogger("grantkeeper.web")
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds: a token from memory takes less than the first, one that waits for the provider about the last."""
+_LIMITS: Final = (*map(str, _BUCKETS), "+Inf")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Metrics:
-    """The counters of one service; a registry of its own, so that two in one process count apart."""
+class Metrics(Collector):
+    """The counters of one service; a registry of its own, so that two in one process count apart.
+
+    Requests are counted in plain numbers, on the event loop, where nobody else counts: a lock for each would cost as
+    much as the answer.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "grantkeeper_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
-        )
-        self._seconds = Histogram(
-            "grantkeeper_request_seconds",
-            "How long answers took.",
-            ("route",),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._reads = Counter(
-            "grantkeeper_token_reads", "Tokens read, by where they came from.", ("lane",), registry=self.registry
-        )
-        self._open = Gauge("grantkeeper_requests_open", "Requests being answered.", registry=self.registry)
-        # `labels` takes a lock and builds a tuple of texts each time; a dictionary costs a tenth.
-        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._lanes: dict[str, Counter] = {}
+        self._open = 0
+        self._answered: dict[tuple[str, str, int], _Answered] = {}
+        self._reads: dict[str, int] = {}
+        self.registry.register(self)
 
     def begun(self) -> None:
         """Count a request that begins."""
-        self._open.inc()
+        self._open += 1
 
     def ended(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered; `status` is 0 when its sender left before."""
-        self._open.dec()
+        self._open -= 1
         key = (route, method, status // 100)
-        found = self._known.get(key)
+        found = self._answered.get(key)
         if found is None:
-            label = f"{status // 100}xx" if status else "none"
-            counter = self._requests.labels(route, method if method in _METHODS else "other", label)
-            found = self._known[key] = (counter, self._seconds.labels(route))
-        found[0].inc()
-        found[1].observe(seconds)
+            key = (route, method if method in _METHODS else "other", status // 100)
+            found = self._answered.setdefault(key, _Answered())
+        found.seconds += seconds
+        found.within[bisect_left(_BUCKETS, seconds)] += 1
 
     def read(self, lane: str) -> None:
         """Count a token that was read."""
-        found = self._lanes.get(lane)
-        if found is None:
-            found = self._lanes[lane] = self._reads.labels(lane)
-        found.inc()
+        self._reads[lane] = self._reads.get(lane, 0) + 1
 
     def add(self, collector: Collector) -> None:
         """Add what is looked up when somebody asks."""
@@ -80,6 +71,39 @@ class Metrics:
     def text(self) -> bytes:
         """Return everything in Prometheus's text format; may look into the database."""
         return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Say what was counted."""
+        requests = CounterMetricFamily(
+            "grantkeeper_requests", "Requests answered.", labels=["route", "method", "status"]
+        )
+        routes: dict[str, _Answered] = {}
+        for (route, method, status), found in list(self._answered.items()):
+            requests.add_metric([route, method, f"{status}xx" if status else "none"], sum(found.within))
+            routes.setdefault(route, _Answered()).add(found)
+        yield requests
+        seconds = HistogramMetricFamily("grantkeeper_request_seconds", "How long answers took.", labels=["route"])
+        for route, whole in routes.items():
+            counts = accumulate(whole.within)
+            seconds.add_metric([route], list(zip(_LIMITS, counts, strict=True)), sum_value=whole.seconds)
+        yield seconds
+        reads = CounterMetricFamily("grantkeeper_token_reads", "Tokens read, by where they came from.", labels=["lane"])
+        for lane, count in list(self._reads.items()):
+            reads.add_metric([lane], count)
+        yield reads
+        yield GaugeMetricFamily("grantkeeper_requests_open", "Requests being answered.", value=self._open)
+
+
+@dataclass(slots=True)
+class _Answered:
+    """Requests that were answered: how many within each bucket, and the seconds of all."""
+
+    seconds: float = 0.0
+    within: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+
+    def add(self, more: _Answered) -> None:
+        self.seconds += more.seconds
+        self.within = [one + other for one, other in zip(self.within, more.within, strict=True)]
 
 
 class Looked(Collector):

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from grantkeeper.model import DEFAULT_MIN_TTL, Scope
-from grantkeeper.web.api.values import Token
+from grantkeeper.web.api.values import JSON, SAFE, Token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Scope as AsgiScope
 
     from grantkeeper.aio import AsyncKeeper
 
-_PATH: Final = re.compile(r"/v1/grants/([A-Za-z0-9_.~-]{1,128})/token", re.ASCII)
+_PATH: Final = r"/v1/grants/([A-Za-z0-9_.~-]{1,128})/token"
+_ROUTE: Final = "/v1/grants/{grant_id}/token"
 _MIN_TTL: Final = re.compile(rb"min_ttl=([0-9]{1,5})")
 _MOST: Final = 86_400
 _BEARER: Final = b"Bearer "
@@ -27,23 +30,24 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Lane:
-    """Answers from memory, or not at all; no I/O."""
+    """Answers from memory, or not at all; no I/O. `prefix` is what stands before the paths of the API."""
 
-    def __init__(self, keeper: AsyncKeeper) -> None:
+    def __init__(self, keeper: AsyncKeeper, *, prefix: str = "") -> None:
         self._keeper = keeper.keeper
         self._keys = keeper.keeper.keys
+        self._path = re.compile(re.escape(prefix) + _PATH, re.ASCII)
 
-    def answer(self, scope: AsgiScope, path: str) -> bytes | None:
-        """Return the body of a good answer, or None."""
-        found = _PATH.fullmatch(path)
-        text = _bearer(scope)
-        min_ttl = _min_ttl(scope.get("query_string", b""))
-        if found is None or text is None or min_ttl is None:
+    def answer(self, scope: AsgiScope) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
+        """Return headers and body of a good answer, or None."""
+        found = self._path.fullmatch(scope["path"])
+        if found is None:
+            return None
+        grant_id, text, min_ttl = found[1], _bearer(scope["headers"]), _min_ttl(scope["query_string"])
+        if text is None or min_ttl is None:
             return None
         key = self._keys.known(text)
         if key is None or not key.allows(Scope.TOKENS_READ):
             return None
-        grant_id = found[1]
         token = self._keeper.remembered(grant_id, min_ttl=min_ttl)
         if token is None:
             return None
@@ -53,16 +57,16 @@ class Lane:
                 return None
         if not self._keys.within_budget(key, grant_id):
             return None
-        state = scope.get("state")
-        if state is not None:
-            state["lane"], state["route"], state["key_id"] = "memory", "/v1/grants/{grant_id}/token", key.id
-        return _encode(Token.of(token))
+        state = scope["state"]
+        state["lane"], state["route"], state["key_id"] = "memory", _ROUTE, key.id
+        body = _encode(Token.of(token))
+        return [*SAFE, JSON, (b"content-length", b"%d" % len(body))], body
 
 
-def _bearer(scope: AsgiScope) -> str | None:
+def _bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """Return what the one Authorization header carries; None for none, several or another scheme."""
     text: str | None = None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"authorization":
             if text is not None or not value.startswith(_BEARER):
                 return None
