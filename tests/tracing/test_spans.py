@@ -1,11 +1,11 @@
-"""What is told to OpenTelemetry: spans of requests, refreshes, calls to providers and a worker's jobs, and no secret."""
+"""What OpenTelemetry is told: spans of requests, refreshes, calls to providers and a worker's jobs, and no secret."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
