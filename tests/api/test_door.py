@@ -99,6 +99,22 @@ def test_what_was_cut_off_is_not_begun_again(site: Site, asker: Asker, grant: Gr
     assert (again.status_code, again.json()["error"], begun) == (409, "Conflict", ["confirm"])
 
 
+def test_what_two_programs_call_alike_is_not_the_same(site: Site, keeper: Keeper) -> None:
+    """V-62: an Idempotency-Key belongs to the API key that sent it; nobody gets another's answer."""
+    askers = [site.asker("links:write", owners=[owner]) for owner in ("acme", "umbrella")]
+    bodies = [{"owner": owner, "client": "google-ads"} for owner in ("acme", "umbrella")]
+
+    first, second = (
+        asker.post("/v1/links", body, idempotency_key="today") for asker, body in zip(askers, bodies, strict=True)
+    )
+    stolen = askers[1].post("/v1/links", bodies[0], idempotency_key="today")
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert [each.json()["link"]["owner"] for each in (first, second)] == ["acme", "umbrella"]
+    assert stolen.status_code in (403, 404, 422)
+    assert len(keeper.links.page()) == 2
+
+
 def test_a_stream_ends_with_its_key(site: Site, keeper: Keeper, connect: Connect) -> None:
     """V-42: who listens hears nothing any more once the key is revoked, however long ago the stream began."""
     connect("acme", IDA)

@@ -122,7 +122,7 @@ def test_the_image_is_built_from_hashes_and_runs_as_nobody() -> None:
 
 
 def test_the_lock_has_a_hash_for_each_package_and_what_the_service_needs() -> None:
-    """And no address of where they came from."""
+    """V-70: and no address of where they came from."""
     text = (ROOT / "requirements/service.txt").read_text()
     named = re.findall(r"^([a-z0-9][\w.-]*)(?:\[.*\])?==", text, re.MULTILINE)
     hashed = re.findall(r"^([a-z0-9][\w.-]*)(?:\[.*\])?==.*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)

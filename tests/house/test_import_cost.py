@@ -46,7 +46,7 @@ def test_importing_grantkeeper_imports_nothing_heavy() -> None:
 
 
 def test_importing_grantkeeper_needs_no_import_beyond_the_standard_library() -> None:
-    """Errors and values are the standard library's only."""
+    """V-72: errors and values are the standard library's only."""
     found = loaded("import grantkeeper") - set(sys.stdlib_module_names) - loaded("")
 
     assert found == {"grantkeeper"}
