@@ -22,7 +22,7 @@ import httpcore2
 from .errors import InvalidInput, Misconfigured, ProviderUnavailable, printable
 from .forks import in_child
 from .model import Request, Response
-from .providers.urls import is_target, parts
+from .providers.urls import is_loopback, is_target, parts
 
 _BESIDE_BODY: Final = 256 * 1024
 """On the wire, beside the body: headers and informational answers have no end of their own (RFC 9110 15.2)."""
@@ -189,6 +189,9 @@ class HttpTransport:
     `guard`, when given, says whether a host may be connected to, by what its name resolved to: each time before a
     connection is opened, which then goes to these addresses. With a `proxy` it is the proxy that looks names up.
 
+    Plain http is for this machine: it never goes through the proxy, which would read it, and `localhost` has to
+    resolve to loopback.
+
     Raises:
         Misconfigured: `proxy` is no such URL, or `ca_file` cannot be read.
     """
@@ -202,7 +205,7 @@ class HttpTransport:
         guard: Guard | None = None,
     ) -> None:
         self._exchange = _Exchange()
-        self._guard = guard if proxy is None else None
+        self._guard, self._guard_here = guard if proxy is None else None, guard
         through = None if proxy is None else _proxy(proxy)
         self._proxy_handshakes = int(through is not None and through.url.scheme == b"https")
         self._settings: dict[str, Any] = {
@@ -211,18 +214,24 @@ class HttpTransport:
             "max_connections": max_connections,
             "keepalive_expiry": _KEEPALIVE_SECONDS,
         }
-        self._pool = self._new_pool()
+        self._start_pools()
         self._inherited: list[object] = []
         in_child(self._forked)
 
-    def _new_pool(self) -> httpcore2.ConnectionPool:
-        return httpcore2.ConnectionPool(**self._settings, network_backend=_Network(self._exchange, self._guard))
+    def _start_pools(self) -> None:
+        away, here = _Network(self._exchange, self._guard), _Network(self._exchange, self._here)
+        self._pool = httpcore2.ConnectionPool(**self._settings, network_backend=away)
+        self._http = httpcore2.ConnectionPool(**{**self._settings, "proxy": None}, network_backend=here)
+
+    def _here(self, host: str, addresses: list[str]) -> bool:
+        """Tell whether plain http may go to this host."""
+        return all(map(is_loopback, addresses)) and (self._guard_here is None or self._guard_here(host, addresses))
 
     def _forked(self) -> None:
         """Leave the parent's connections alone: two processes that read from one would get each other's answers."""
-        self._inherited.append(self._pool)
+        self._inherited += (self._pool, self._http)
         self._exchange = _Exchange()
-        self._pool = self._new_pool()
+        self._start_pools()
 
     def send(self, request: Request, *, deadline: timedelta) -> Response:
         """Send once and return the answer, whatever its status; redirects are answers too (RFC 9700 4.9).
@@ -235,10 +244,11 @@ class HttpTransport:
         """
         if not is_target(request.url):
             raise InvalidInput(f"{printable(request.url, 200)!r} is not an https URL (http is for loopback only).")
-        handshakes = self._proxy_handshakes + (urlsplit(request.url).scheme == "https")
+        secure = urlsplit(request.url).scheme == "https"
+        handshakes = self._proxy_handshakes + 1 if secure else 0
         self._exchange.begin(deadline, handshakes=handshakes, largest=request.largest)
         try:
-            return self._once(request, deadline)
+            return self._once(self._pool if secure else self._http, request, deadline)
         except _TROUBLE as error:
             said = _said(error)
         except _TooLarge:
@@ -253,9 +263,10 @@ class HttpTransport:
     def close(self) -> None:
         """Close pooled connections."""
         self._pool.close()
+        self._http.close()
 
-    def _once(self, request: Request, deadline: timedelta) -> Response:
-        with self._pool.stream(
+    def _once(self, pool: httpcore2.ConnectionPool, request: Request, deadline: timedelta) -> Response:
+        with pool.stream(
             request.method,
             request.url,
             headers=[*_OWN_HEADERS, *request.headers.items()],

@@ -34,6 +34,7 @@ def test_the_key_may_be_in_a_file(fake: Fake, tmp_path: Path, monkeypatch: pytes
 
 
 URL = "https://grants.example.com"
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,17 @@ def test_an_address_that_leaks_or_leads_nowhere_is_refused(url: str) -> None:
     assert "pass@" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://localhost:8765", "HTTP://127.0.0.1:8765"])
+def test_what_is_on_this_machine_is_reached_through_no_proxy(url: str) -> None:
+    """A proxy would read the key: the address has no TLS."""
+    with pytest.raises(InvalidInput, match="proxy"):
+        Remote(url, KEY, proxy="http://proxy.example.com:3128")
+    with pytest.raises(Misconfigured, match="GRANTKEEPER_PROXY"):
+        Remote.from_env(
+            {"GRANTKEEPER_URL": url, "GRANTKEEPER_API_KEY": KEY, "GRANTKEEPER_PROXY": "http://proxy.example.com:3128"}
+        )
+
+
 @pytest.mark.parametrize("key", ["", "short", "a b" * 10, "tök" * 10, "x" * 600, None, b"x" * 40, Secret("")])
 def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     """Without showing it."""
@@ -93,7 +105,7 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     assert not key or str(key) not in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [{"timeout": timedelta()}, {"max_stale": timedelta(seconds=-1)}])
+@pytest.mark.parametrize("given", [{"timeout": timedelta()}, {"max_stale": -SECOND}, {"max_away": -SECOND}])
 def test_times_that_cannot_be_meant_are_refused(given: dict[str, timedelta]) -> None:
     """No time to answer, or older than new."""
     with pytest.raises(InvalidInput, match="timeout"):

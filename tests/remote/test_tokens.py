@@ -12,19 +12,15 @@ from clients.sources import at_once
 from grantkeeper import (
     AccessToken,
     ConsentRequired,
-    DatabaseUnavailable,
-    Misconfigured,
     ProviderUnavailable,
     Remote,
     Secret,
     ServiceUnavailable,
-    TooManyRequests,
 )
 from grantkeeper.emulator import Clock
-from grantkeeper.errors import Conflict, GrantkeeperError
 from grantkeeper.remote import tokens as held
 from remote.conftest import GRANT, HOUR, MakeRemote, token
-from remote.fake import Answer, Call, Fake, problem, problem_of
+from remote.fake import Answer, Call, Fake, problem_of
 
 OTHER = "f" * 32
 SECOND = timedelta(seconds=1)
@@ -186,92 +182,6 @@ def test_grants_do_not_wait_for_each_other(remote: Remote, fake: Fake) -> None:
     hanging.join(20)
 
 
-# --- the service is away ---------------------------------------------------------------------------------------------
-
-AWAY = {
-    "hangs up": Answer(hang_up=True),
-    "502": Answer(status=502, body=b"<html>bad gateway</html>"),
-    "a stranger": Answer(status=404, body=b"default backend - 404"),
-    "garbage": Answer(body=b"<html>sign in</html>"),
-    **{
-        type(each).__name__: problem_of(each)
-        for each in (
-            DatabaseUnavailable("Away."),
-            ProviderUnavailable("Away."),
-            Conflict("Again."),
-            TooManyRequests("Slower.", retry_after=SECOND),
-        )
-    },
-}
-
-
-@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
-def test_a_token_that_lives_is_handed_out_while_the_service_is_away(
-    remote: Remote, fake: Fake, clock: Clock, away: Answer
-) -> None:
-    """Its trouble stops nobody who has a token, until that ends."""
-    first = remote.token(GRANT)
-    fake.answering = lambda _: away
-    clock.advance(timedelta(minutes=54))
-
-    assert remote.token(GRANT) == first
-    clock.advance(timedelta(minutes=1))
-    with pytest.raises(GrantkeeperError) as caught:
-        remote.token(GRANT)
-    assert not isinstance(caught.value, ConsentRequired | Misconfigured)
-
-
-def test_while_it_is_away_it_is_asked_once_a_second(remote: Remote, fake: Fake, clock: Clock) -> None:
-    """And not by each caller; then it is back, and its word counts again."""
-    for each in (GRANT, OTHER):
-        remote.token(each)
-    inner, fake.answering = fake.answering, lambda _: problem_of(DatabaseUnavailable("Away."))
-    clock.advance(11 * SECOND)
-    before = len(fake.calls)
-    for each in (GRANT, OTHER) * 50:
-        remote.token(each)
-    assert len(fake.calls) == before + 1
-
-    clock.advance(held.WAIT_FOR_SERVICE)
-    fake.answering = inner
-    assert value(remote.token(GRANT)) == "made-up-token-3"
-
-
-def test_whoever_has_no_token_asks_whatever_came_before(remote: Remote, fake: Fake, clock: Clock) -> None:
-    """The pause is for those who lose nothing by it."""
-    remote.token(GRANT)
-    inner, fake.answering = fake.answering, lambda _: problem_of(DatabaseUnavailable("Away."))
-    clock.advance(11 * SECOND)
-    remote.token(GRANT)
-    fake.answering = inner
-
-    assert value(remote.token(OTHER)) == "made-up-token-2"
-
-
-def test_a_service_that_hangs_is_waited_for_a_moment_when_a_token_lives(
-    make_remote: MakeRemote, fake: Fake, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The look only asks whether it was revoked: not for as long as a refresh may take."""
-    monkeypatch.setattr(held, "LOOK_PATIENCE", timedelta(milliseconds=50))
-    remote = make_remote(timeout=timedelta(minutes=5))
-    first = remote.token(GRANT)
-    gate = Held(fake)
-    clock.advance(11 * SECOND)
-
-    assert remote.token(GRANT) == first
-    gate.open.set()
-
-
-def test_a_refused_key_ends_what_is_in_memory(remote: Remote, fake: Fake, clock: Clock) -> None:
-    """Whoever takes a key away means it."""
-    remote.token(GRANT)
-    fake.answering = lambda _: problem("KeyRefused", 401, detail="The key was withdrawn.")
-    clock.advance(11 * SECOND)
-    for _ in range(2):
-        with pytest.raises(Misconfigured):
-            remote.token(GRANT)
-
-
 # --- repeated --------------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +273,39 @@ def test_a_refresh_replaces_what_is_in_memory(remote: Remote, fake: Fake) -> Non
 
     assert remote.remembered(GRANT) == second
     assert fake.paths() == [f"GET /v1/grants/{GRANT}/token", f"POST /v1/grants/{GRANT}/refresh"]
+
+
+@pytest.mark.parametrize("ends", ["revoke", "report_rejected"])
+def test_a_refresh_under_way_brings_back_nothing_that_was_ended(remote: Remote, fake: Fake, ends: str) -> None:
+    """Its answer comes when the grant was revoked here, or its token reported: the next caller asks."""
+    gate = Held(fake)
+    refreshing = threading.Thread(target=remote.refresh, args=(GRANT,))
+    refreshing.start()
+    assert gate.entered.acquire(timeout=20)
+    fake.answering = gate.inner
+    if ends == "revoke":
+        with pytest.raises(ServiceUnavailable):  # the fake answers with a token, which is no revocation
+            remote.revoke(GRANT)
+    else:
+        remote.report_rejected(GRANT, Secret("made-up-token-0"))
+    gate.open.set()
+    refreshing.join(20)
+
+    assert remote.remembered(GRANT) is None
+
+
+def test_what_was_asked_before_a_refresh_does_not_replace_it(remote: Remote, fake: Fake) -> None:
+    """The older token comes last, and is not kept."""
+    gate = Held(fake)
+    asking = threading.Thread(target=remote.token, args=(GRANT,))
+    asking.start()
+    assert gate.entered.acquire(timeout=20)
+    fake.answering = gate.inner
+    second = remote.refresh(GRANT)
+    gate.open.set()
+    asking.join(20)
+
+    assert remote.remembered(GRANT) == second
 
 
 def test_an_ended_grant_is_handed_out_no_more_even_when_the_answer_is_lost(remote: Remote, fake: Fake) -> None:

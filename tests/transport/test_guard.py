@@ -124,3 +124,14 @@ def test_the_name_stays_in_tls_and_in_the_request(monkeypatch: pytest.MonkeyPatc
     with raw_server(answer, tls=server_side("evil.example.com", authority=authority)) as other:
         assert not failure(transport, f"https://{NAME}:{other.port}/in").sent
     transport.close()
+
+
+def test_plain_http_goes_nowhere_but_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever `localhost` is made to resolve to."""
+    resolving(monkeypatch, [PUBLIC])
+    targets = connecting(monkeypatch)
+    transport = HttpTransport()
+
+    assert not failure(transport, "http://localhost:1/in").sent
+    assert targets == []
+    transport.close()

@@ -193,15 +193,26 @@ def test_a_ca_file_that_is_none_is_refused(tmp_path: Path, content: str | None) 
 
 
 def test_a_configured_proxy_is_used_and_its_password_is_not_shown() -> None:
-    """O-43: what is configured is used: the proxy sees an absolute URL and Basic credentials."""
-    with raw_server(answering(response(b"{}"))) as proxy:
+    """O-43: what is configured is used: the proxy sees a tunnel asked for, with Basic credentials, and no more."""
+    with raw_server(answering(response(b"", status="502 Away"))) as proxy:
         transport = HttpTransport(proxy=f"http://user:p%40ss@127.0.0.1:{proxy.port}")
-        answer = transport.send(post("http://127.0.0.1:9"), deadline=DEADLINE)
+        assert "p@ss" not in str(failure(transport, "https://oauth.example.com"))
         transport.close()
 
-    assert answer.status == 200
-    assert b"POST http://127.0.0.1:9/token" in proxy.received[0]
+    assert proxy.received[0].startswith(b"CONNECT oauth.example.com:443")
     assert b"Basic dXNlcjpwQHNz" in proxy.received[0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_plain_http_goes_through_no_proxy(host: str) -> None:
+    """O-43: it is for this machine; a proxy would read the secrets that are in it."""
+    with raw_server(OK) as proxy, raw_server(OK) as server:
+        transport = HttpTransport(proxy=proxy.url)
+        transport.send(post(f"http://{host}:{server.port}"), deadline=DEADLINE)
+        transport.close()
+
+    assert proxy.connections == 0
+    assert server.connections == 1
 
 
 def test_a_proxy_that_refuses_a_tunnel_sent_nothing() -> None:

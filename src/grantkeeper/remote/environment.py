@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from ..errors import InvalidInput, Misconfigured, printable
 from ..model import Secret
@@ -33,6 +34,16 @@ def checked_url(url: object) -> str:
             advice="Pass it as 'https://grants.example.com'; http is for this machine only.",
         )
     return url.rstrip("/")
+
+
+def checked_proxy(proxy: str | None, url: str) -> str | None:
+    """Return the proxy; raises InvalidInput for an http address: the key would pass it in the clear."""
+    if proxy is not None and urlsplit(url).scheme == "http":
+        raise InvalidInput(
+            "An address with http is on this machine, and is never reached through a proxy.",
+            advice=f"Leave the proxy ({PROXY}) out, or pass the service's https address.",
+        )
+    return proxy
 
 
 def checked_key(key: object) -> Secret:
@@ -66,6 +77,14 @@ def key_of(environ: Mapping[str, str]) -> Secret:
         return checked_key(_set(environ, KEY, f"an API key of the service, or set {KEY_FILE} to a file that holds it"))
     except InvalidInput as error:
         raise Misconfigured(f"{name}: {error.args[0]}", advice=error.advice) from None
+
+
+def proxy_of(environ: Mapping[str, str]) -> str | None:
+    """Return GRANTKEEPER_PROXY; raises Misconfigured when GRANTKEEPER_URL goes through none."""
+    try:
+        return checked_proxy(environ.get(PROXY) or None, url_of(environ))
+    except InvalidInput as error:
+        raise Misconfigured(f"{PROXY}: {error.args[0]}", advice=error.advice) from None
 
 
 def _set(environ: Mapping[str, str], name: str, meaning: str) -> str:

@@ -27,8 +27,8 @@ from ..model import (
 from ..model.service.links import Confirm
 from .asking import Asking, only
 from .calling import Calling
-from .environment import CA_FILE, PROXY, checked_key, checked_url, key_of, url_of
-from .tokens import Tokens
+from .environment import CA_FILE, checked_key, checked_proxy, checked_url, key_of, proxy_of, url_of
+from .tokens import MAX_AWAY, Tokens
 
 TIMEOUT: Final = timedelta(seconds=30)
 """For a call as a whole, its repetition included: a refresh behind it may take the service 20 s at the provider."""
@@ -57,12 +57,13 @@ class Remote:
         timeout: how long a call may take as a whole.
         max_stale: how long a token in memory is handed out without a call, and so how long a revocation may take to be
             seen here; with `timedelta(0)`, every `token()` asks.
+        max_away: how long after the service's last word on a grant its token is handed out while there is no other.
         ca_file: a PEM file whose certificates are trusted instead of the system's.
-        proxy: `http://[user:password@]host:port`; the environment's proxies do not count.
+        proxy: `http://[user:password@]host:port`, for an https address; the environment's proxies do not count.
         now: the clock, aware and in UTC; for tests.
 
     Raises:
-        InvalidInput: the address or the key cannot be one.
+        InvalidInput: the address or the key cannot be one, or a proxy is given for an address on this machine.
         Misconfigured: `ca_file` or `proxy` is not usable.
     """
 
@@ -73,17 +74,21 @@ class Remote:
         *,
         timeout: timedelta = TIMEOUT,
         max_stale: timedelta = MAX_STALE,
+        max_away: timedelta = MAX_AWAY,
         ca_file: str | None = None,
         proxy: str | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         address, key = checked_url(url), checked_key(api_key)
         del api_key
-        if timeout <= timedelta() or max_stale < timedelta():
-            raise InvalidInput("timeout is more than no time, and max_stale is not negative.")
-        self._calling = Calling(address, key, HttpTransport(proxy=proxy, ca_file=ca_file), timeout=timeout)
+        if timeout <= timedelta() or min(max_stale, max_away) < timedelta():
+            raise InvalidInput("timeout is more than no time, and neither max_stale nor max_away is negative.")
+        transport = HttpTransport(proxy=checked_proxy(proxy, address), ca_file=ca_file)
+        self._calling = Calling(address, key, transport, timeout=timeout)
         self._asking = Asking(self._calling)
-        self._tokens = Tokens(ask=self._asking.token, now=now, max_stale=max_stale, patience=timeout * 2)
+        self._tokens = Tokens(
+            ask=self._asking.token, now=now, max_stale=max_stale, max_away=max_away, patience=timeout * 2
+        )
         self._fresh = self._tokens.fresh
         in_child(self._forked)
 
@@ -97,7 +102,7 @@ class Remote:
         GRANTKEEPER_CA_FILE and GRANTKEEPER_PROXY are `ca_file` and `proxy`. Raises Misconfigured, naming the variable.
         """
         found = os.environ if environ is None else environ
-        return cls(url_of(found), key_of(found), ca_file=found.get(CA_FILE) or None, proxy=found.get(PROXY) or None)
+        return cls(url_of(found), key_of(found), ca_file=found.get(CA_FILE) or None, proxy=proxy_of(found))
 
     # --- tokens -----------------------------------------------------------------------------------------------
 
@@ -119,9 +124,7 @@ class Remote:
 
     def refresh(self, grant_id: str) -> AccessToken:
         """Have the token refreshed now, whatever life the present one has left; raises as `token`."""
-        token = self._asking.refresh(grant_id)
-        self._tokens.forget(grant_id)
-        return self._tokens.hold(grant_id, token)
+        return self._tokens.refreshed(grant_id, self._asking.refresh)
 
     def report_rejected(self, grant_id: str, token: Secret) -> None:
         """Say that an API refused this access token (401): it is not handed out again, neither here nor elsewhere.

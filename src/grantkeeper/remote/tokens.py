@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -29,7 +29,10 @@ LOOK_PATIENCE: Final = timedelta(seconds=2)
 """How long the service is waited for when a token in memory lives: the look only asks whether it was revoked."""
 
 WAIT_FOR_SERVICE: Final = timedelta(seconds=1)
-"""While the service does not answer, whoever has a token in memory is answered from there; it is asked so often."""
+"""While there is no word on a token in memory that lives, it is handed out; the service is asked so often."""
+
+MAX_AWAY: Final = timedelta(hours=1)
+"""As long as most providers' access tokens live, so an outage stops nobody; those that live for days end here."""
 
 PASSES: Final = (ServiceUnavailable, ProviderUnavailable, DatabaseUnavailable, TooManyRequests, Conflict)
 """What is over by itself, and no reason to give up a token that still lives."""
@@ -39,11 +42,15 @@ _NO_TIME: Final = timedelta()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A token in memory, good to hand out without a call from `looked_at` until `look_again_at`."""
+    """A token in memory, good to hand out without a call from `looked_at` until `look_again_at`.
+
+    `troubled_at` is when the service was last asked in vain since.
+    """
 
     token: AccessToken
     looked_at: datetime
     look_again_at: datetime
+    troubled_at: datetime | None = None
 
 
 class _Flight:
@@ -65,20 +72,31 @@ class _Flight:
 class Tokens:
     """What a Remote hands out. Thread-safe, safe to fork; a look at memory takes no lock and does no I/O."""
 
-    def __init__(self, *, ask: Ask, now: Callable[[], datetime], max_stale: timedelta, patience: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        ask: Ask,
+        now: Callable[[], datetime],
+        max_stale: timedelta,
+        patience: timedelta,
+        max_away: timedelta = MAX_AWAY,
+    ) -> None:
         self._ask = ask
         self._now = now
         self._max_stale = max_stale
+        self._max_away = max_away
         self._patience = patience
         self._away_since: datetime | None = None
+        self._turn: str | None = None  # whose question is the next while the service is away
         self._held: dict[str, _Held] = {}
         self._flights: dict[tuple[str, timedelta], _Flight] = {}
+        self._refreshes: dict[_Flight, str] = {}
         self._lock = threading.Lock()  # for changes only
         in_child(self._forked)
 
     def _forked(self) -> None:
         """Nobody asks, and nobody holds the lock, in a forked child."""
-        self._lock, self._flights = threading.Lock(), {}
+        self._lock, self._flights, self._refreshes = threading.Lock(), {}, {}
 
     # --- memory -------------------------------------------------------------------------------------------------------
 
@@ -93,25 +111,42 @@ class Tokens:
         return held.token if held.looked_at <= now < held.look_again_at and left > max(min_ttl, _NO_TIME) else None
 
     def alive(self, grant_id: str, min_ttl: timedelta) -> AccessToken | None:
-        """Return the token in memory that lives longer than `min_ttl`, however long ago the service was asked."""
+        """Return the token in memory that lives longer than `min_ttl`, if the last word on it is not too old."""
         held = self._held.get(grant_id)
-        if held is None or held.token.expires_at - self._now() <= max(min_ttl, _NO_TIME):
+        if held is None:
             return None
-        return held.token
+        now = self._now()
+        lives = held.token.expires_at - now > max(min_ttl, _NO_TIME)
+        return held.token if lives and now - held.looked_at < self._max_away else None
 
     def forget(self, grant_id: str, *, only: Secret | None = None) -> None:
         """Hand the grant's token out no more, nor what calls under way bring; with `only`, if it is that one."""
         with self._lock:
-            for key in [key for key in self._flights if key[0] == grant_id]:
-                self._flights.pop(key).outdated = True
+            self._outdate_reads(grant_id)
+            for flight in [flight for flight, of in self._refreshes.items() if of == grant_id]:
+                flight.outdated = True
             held = self._held.get(grant_id)
             if held is not None and (only is None or held.token.value == only):
                 del self._held[grant_id]
 
-    def hold(self, grant_id: str, token: AccessToken) -> AccessToken:
-        """Keep a token that was just given, and return it."""
+    def _outdate_reads(self, grant_id: str) -> None:
+        for key in [key for key in self._flights if key[0] == grant_id]:
+            self._flights.pop(key).outdated = True
+
+    def refreshed(self, grant_id: str, refresh: Callable[[str], AccessToken]) -> AccessToken:
+        """Return the new token that `refresh` asks for; it is kept, unless the grant was forgotten meanwhile."""
+        flight = _Flight(self._now())
         with self._lock:
-            self._keep(grant_id, token, self._now())
+            self._refreshes[flight] = grant_id
+        try:
+            token = refresh(grant_id)
+            with self._lock:
+                if not flight.outdated:
+                    self._outdate_reads(grant_id)
+                    self._keep(grant_id, token, flight.began)
+        finally:
+            with self._lock:
+                self._refreshes.pop(flight, None)
         return token
 
     def _keep(self, grant_id: str, token: AccessToken, asked: datetime) -> None:
@@ -125,7 +160,7 @@ class Tokens:
     def token(self, grant_id: str, min_ttl: timedelta) -> AccessToken:
         """Return a token that lives longer than `min_ttl`: from memory, or from the service, asked once for all."""
         found = self.fresh(grant_id, min_ttl)
-        if found is None and self._away():
+        if found is None and self._waits(grant_id):
             found = self.alive(grant_id, min_ttl)
         if found is not None:
             return found
@@ -153,7 +188,7 @@ class Tokens:
             flight.token = self._ask(grant_id, min_ttl, patience)
             flight.answered, self._away_since = True, None
         except PASSES as error:
-            self._away_since = self._now()
+            self._troubled(grant_id, error)
             flight.token, flight.error = self.alive(grant_id, min_ttl), error
         except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits, this one included
             flight.answered, self._away_since, flight.error = True, None, error
@@ -172,10 +207,35 @@ class Tokens:
                     self._keep(key[0], flight.token, flight.began)
         flight.done.set()
 
-    def _away(self) -> bool:
-        """True for a moment after the service did not answer."""
-        since = self._away_since
-        return since is not None and _NO_TIME <= self._now() - since < WAIT_FOR_SERVICE
+    def _troubled(self, grant_id: str, error: Exception) -> None:
+        """Note that the service was asked in vain: of this grant only, if it was the service that said so."""
+        now = self._now()
+        with self._lock:
+            held = self._held.get(grant_id)
+            if held is not None:
+                self._held[grant_id] = replace(held, troubled_at=now)
+            self._turn, self._away_since = None, now if isinstance(error, ServiceUnavailable) else None
+
+    def _waits(self, grant_id: str) -> bool:
+        """True while this grant's question waits, as it came to nothing a moment ago, or because the service is away.
+
+        A question that is not answered may be its grant's own trouble: the first other grant that has to wait is the
+        next to ask, so that no grant whose refresh hangs hides what became of the others.
+        """
+        held, since, now = self._held.get(grant_id), self._away_since, self._now()
+        if held is not None and held.troubled_at is not None and _just(held.troubled_at, now, WAIT_FOR_SERVICE):
+            return True
+        if since is None or not _just(since, now, 2 * WAIT_FOR_SERVICE):
+            return False
+        if _just(since, now, WAIT_FOR_SERVICE):
+            self._turn = self._turn or grant_id
+            return True
+        return self._turn not in (None, grant_id)
+
+
+def _just(then: datetime, now: datetime, wait: timedelta) -> bool:
+    """Tell whether that was less than so long ago; a clock that was set back makes nobody wait."""
+    return _NO_TIME <= now - then < wait
 
 
 def _again(error: Exception | None) -> Exception:
