@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, ParamSpec, Self, TypeVar
 
+from .forks import in_child
 from .keeper import Keeper
 from .keeper.accounts.reach import Include
 from .keeper.consent.flows import OtherAccount
@@ -62,6 +63,11 @@ class AsyncKeeper:
 
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
+        self._start_afresh()
+        in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        """Have threads of our own; a forked child has none of its parent's, and none of its tasks (R-67)."""
         self._database = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="grantkeeper-database")
         self._refreshes = ThreadPoolExecutor(REFRESH_THREADS, thread_name_prefix="grantkeeper-refresh")
         self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="grantkeeper-call")

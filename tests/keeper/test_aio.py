@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import signal
 import threading
 from datetime import timedelta
+
+import pytest
 
 from grantkeeper import AsyncKeeper, Grant, Keeper
 from grantkeeper.emulator import Emulator
@@ -131,3 +135,18 @@ def test_every_verb_of_the_keeper_is_there_with_the_same_arguments() -> None:
         ours, theirs = inspect.getattr_static(AsyncKeeper, name), inspect.getattr_static(Keeper, name)
         if not isinstance(theirs, property):
             assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys(), name
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own(connect: Connect, keeper: Keeper) -> None:
+    """R-67: those of the parent are not there, and who waits for them waits for ever."""
+    grant = connect("acme", IDA)
+    aio = AsyncKeeper(keeper)
+    asyncio.run(aio.get(grant.id))
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if asyncio.run(aio.get(grant.id)) == grant else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    asyncio.run(aio.close())

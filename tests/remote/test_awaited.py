@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -128,3 +130,16 @@ def test_calls_that_hang_hold_no_token_up(awaited: AsyncRemote, fake: Fake, cloc
         assert await asyncio.gather(*hanging) == [[]] * 20
 
     asyncio.run(run())
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own(awaited: AsyncRemote, fake: Fake) -> None:
+    """R-67: those of the parent are not there, and who waits for them waits for ever."""
+    first = asyncio.run(awaited.token(GRANT))
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        found = asyncio.run(awaited.refresh(GRANT))
+        os._exit(0 if found != first else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert fake.paths()[-1] == f"POST /v1/grants/{GRANT}/refresh"

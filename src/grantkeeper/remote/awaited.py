@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, Literal, ParamSpec, Self, TypeVar
 
+from ..forks import in_child
 from ..model import (
     DEFAULT_MIN_TTL,
     AccessToken,
@@ -39,11 +40,16 @@ class AsyncRemote:
     """A Remote for asyncio. A token that is in memory is answered on the event loop, without a thread.
 
     Cancelling a call gives up waiting; the work itself is done to its end. Closing it closes the remote. Verbs,
-    arguments and errors are those of `Remote`.
+    arguments and errors are those of `Remote`. Safe to fork, as it is.
     """
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
+        self._start_afresh()
+        in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        """Have threads of our own; a forked child has none of its parent's, and none of its tasks (R-67)."""
         self._tokens = ThreadPoolExecutor(TOKEN_THREADS, thread_name_prefix="grantkeeper-token")
         self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="grantkeeper-call")
         self._asked: dict[tuple[int, str, timedelta], asyncio.Task[AccessToken]] = {}
