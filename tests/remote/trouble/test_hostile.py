@@ -49,7 +49,7 @@ def raised(remote: Remote) -> GrantkeeperError:
         remote.token(GRANT)
     lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
     shown = "".join(lines) + repr(caught.value) + repr(vars(caught.value))
-    inside = "".join(shown.split("remote/test_hostile.py"))  # this file's own locals are not at issue
+    inside = "".join(shown.split("remote/trouble/test_hostile.py"))  # this file's own locals are not at issue
     assert KEY not in inside
     assert caught.value.__context__ is None
     return caught.value
