@@ -49,7 +49,9 @@ class Asker:
         request = self.http.request(
             method, path, content=content, headers={**sent, **kind, **(headers or {})}, params=dict(query or {})
         )
-        return self._runner.run(request)
+        answer = self._runner.run(request)
+        del answer.headers["x-request-id"]  # another with each
+        return answer
 
     def get(self, path: str, **query: Any) -> httpx2.Response:
         """Ask for something."""

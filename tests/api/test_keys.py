@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import string
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +14,7 @@ from api.asking import Asker, Site
 from grantkeeper import Grant, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import InvalidInput, KeyRefused
+from grantkeeper.keeper.service.keys import _written
 from grantkeeper.model import NOTHING, Scope
 from grantkeeper.testing import Connect
 from grantkeeper.web.api.operations import Operation
@@ -118,12 +122,48 @@ def test_cookies_are_no_key(site: Site, grant: Grant, keeper: Keeper) -> None:
 
 
 def test_who_keeps_trying_keys_is_told_to_wait(site: Site) -> None:
-    """V-47: requests without a good key are few for each address; a good one is not held up."""
-    nobody = site.with_secret("gk_nonsense")
-    found = [nobody.get("/v1/grants").status_code for _ in range(70)]
+    """V-47: requests without a good key are few for each address."""
+    for sent in ("gk_nonsense", made_up()):
+        nobody = site.with_secret(sent)
+        found = [nobody.get("/v1/grants").status_code for _ in range(70)]
+        assert found.count(401) == 60
+        assert found[-1] == 429
 
-    assert found.count(401) == 60
-    assert found[-1] == 429
+
+def test_a_good_key_is_not_held_up_by_others_at_its_address(site: Site) -> None:
+    """V-47: behind a proxy all programs share one address; a stranger's attempts must close it to none of them."""
+    good, fresh, later = site.asker("grants:read"), site.asker("grants:read"), site.asker("grants:read")
+    assert good.get("/v1/grants").status_code == 200
+    for _ in range(70):
+        site.with_secret("gk_nonsense").get("/v1/grants")
+    assert fresh.get("/v1/grants").status_code == 200
+    for _ in range(70):
+        site.with_secret(made_up()).get("/v1/grants")
+
+    assert [each.get("/v1/grants").status_code for each in (good, fresh, later)] == [200, 200, 429]
+
+
+def made_up() -> str:
+    """Return what looks like a key, down to its checksum."""
+    return _written("a" * 16, "".join(secrets.choice(string.ascii_letters) for _ in range(43))).reveal()
+
+
+def test_a_key_that_ends_while_it_is_looked_up_is_not_kept(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """V-42: what a slow database still answers is older than the revocation here."""
+    made = keeper.keys.create("x", ["admin"])
+    look = keeper._store.keys.get
+
+    def slowly(key_id: str) -> Any:
+        found = look(key_id)
+        monkeypatch.undo()
+        keeper.keys.revoke(made.key.id)
+        return found
+
+    monkeypatch.setattr(keeper._store.keys, "get", slowly)
+    with suppress(KeyRefused):
+        keeper.keys.check(made.secret.reveal())
+
+    assert keeper.keys.known(made.secret.reveal()) is None
 
 
 def test_a_key_is_checked_before_anybody_is_asked(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import string
@@ -12,7 +13,7 @@ import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from ...errors import (
@@ -30,6 +31,7 @@ from ...model import ApiKey, AuditEntry, KeyUse, NewKey, Scope, Secret
 from ..inputs import checked_owner
 from ..parts import Parts
 
+log = logging.getLogger("grantkeeper")
 STALE: Final = timedelta(seconds=1)
 """How long a key is taken without a look at its row, and so how long one that was revoked elsewhere goes on (V-42)."""
 
@@ -39,10 +41,11 @@ AWAY: Final = timedelta(seconds=60)
 FLUSH: Final = timedelta(seconds=5)
 MOST_KEYS: Final = 10_000
 MOST_READS: Final = 100_000
-"""Counts that are kept in memory, at most; past that they are written at once."""
+"""Counts that are kept in memory; past that they are written as soon as a key is looked up, each second."""
 DISTINCT_PER_MINUTE: Final = 600
 LONGEST: Final = timedelta(days=3650)
 
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SECRET: Final = 43  # 62**43 > 2**256
 _CHECK: Final = 6  # 62**6 > 2**32
@@ -83,6 +86,7 @@ class ApiKeys:
         self._reads: dict[tuple[str, str, int], tuple[int, datetime, datetime]] = {}
         self._used: dict[str, datetime] = {}
         self._minutes: dict[str, _Minute] = {}
+        self._ended: set[str] = set()
         self._flushed_at = parts.now()
         self._lock = threading.Lock()
         self.distinct_per_minute = DISTINCT_PER_MINUTE
@@ -153,6 +157,7 @@ class ApiKeys:
         entry = self._entry(key, "key.revoke", by, now)
         self._store.revoke(key_id, at=now, beside=self._parts.beside(entry))
         with self._lock:
+            self._ended.add(key_id)
             self._held = {text: held for text, held in self._held.items() if held.key.id != key_id}
         return self.get(key_id)
 
@@ -167,19 +172,28 @@ class ApiKeys:
         fresh = timedelta() <= now - held.looked_at < STALE
         return held.key if fresh and _good(held.key, now) else None
 
+    def was_good(self, text: str) -> bool:
+        """Tell whether this was a good key when it was last looked at, however long ago. No I/O."""
+        return _digest(text) in self._held
+
+    def well_formed(self, text: str) -> str:
+        """Return the id of the key that this may be; raises KeyRefused when it is none, or mistyped. No I/O."""
+        found = _TEXT.fullmatch(text)
+        if found is None or _check(found[1]) != found[3]:
+            raise KeyRefused("This is no API key, or a mistyped one.", advice=_ADVICE)
+        return found[2]
+
     def check(self, text: str) -> ApiKey:
         """Return the key of this text.
 
         Raises:
             KeyRefused: it is none, mistyped, unknown, over or revoked. DatabaseUnavailable.
         """
-        found = _TEXT.fullmatch(text)
-        if found is None or _check(found[1]) != found[3]:
-            raise KeyRefused("This is no API key, or a mistyped one.", advice=_ADVICE)
-        held = self._looked_up(_digest(text), found[2])
+        held = self._looked_up(_digest(text), self.well_formed(text))
         if held is None or not hmac.compare_digest(held.secret_hash, _hash(text)):
             raise KeyRefused("This API key is not known here, or no longer.", advice=_ADVICE)
         if not _good(held.key, self._now()):
+            self._forget(_digest(text))
             raise KeyRefused("This API key is over: it was revoked, or has expired.", advice=_ADVICE)
         self._keep(_digest(text), held)
         self._flush_now_and_then()
@@ -198,11 +212,17 @@ class ApiKeys:
 
     def _keep(self, digest: bytes, held: _Held) -> None:
         with self._lock:
+            if held.key.id in self._ended:  # here, while its row was on its way
+                return
             self._held.pop(digest, None)
             if len(self._held) >= MOST_KEYS:
                 del self._held[next(iter(self._held))]
             self._held[digest] = held
             self._used[held.key.id] = self._now()
+
+    def _forget(self, digest: bytes) -> None:
+        with self._lock:
+            self._held.pop(digest, None)
 
     # --- what they read ---------------------------------------------------------------------------------------
 
@@ -221,10 +241,23 @@ class ApiKeys:
                 if len(minute.grants) >= self._most(key):
                     return False
                 minute.grants.add(grant_id)
-            place = key.id, grant_id, number // 1440
+            place = key.id, grant_id, _day(now)
             count, first_at, _ = self._reads.get(place, (0, now, now))
             self._reads[place] = count + 1, first_at, now
         return True
+
+    def not_read(self, key: ApiKey, grant_id: str) -> None:
+        """Take back what `within_budget` counted: there is no such grant. No I/O."""
+        now = self._now()
+        with self._lock:
+            minute, place = self._minutes.get(key.id), (key.id, grant_id, _day(now))
+            count, first_at, last_at = self._reads.get(place, (0, now, now))
+            if count > 1:
+                self._reads[place] = count - 1, first_at, last_at
+            elif count:
+                del self._reads[place]
+            if minute is not None:
+                minute.grants.discard(grant_id)
 
     def note_read(self, key: ApiKey, grant_id: str) -> None:
         """Count a token that this key is about to read.
@@ -234,21 +267,33 @@ class ApiKeys:
                 them all; that is in the audit log, once a minute.
         """
         if self.within_budget(key, grant_id):
-            if len(self._reads) > MOST_READS:
-                self.flush()
             return
         now = self._now()
-        with self._lock:
-            minute = self._minutes[key.id]
-            news, minute.told = not minute.told, True
-        if news:
-            entry = self._entry(key, "key.budget_exceeded", f"key:{key.id}", now)
-            self._store.tell(self._parts.beside(entry))
+        if self._is_news(key):
+            try:
+                self._store.tell(self._parts.beside(self._entry(key, "key.budget_exceeded", f"key:{key.id}", now)))
+            except GrantkeeperError as error:
+                self._untold(key)  # the next one tries again
+                log.warning("that the key %s asks for too many tokens could not be written down: %s", key.id, error)
         raise TooManyRequests(
             f"This API key has read the tokens of {self._most(key)} different grants in this minute.",
             retry_after=timedelta(seconds=60 - now.timestamp() % 60),
             advice="Ask for fewer, or make a key with a larger --per-minute.",
         )
+
+    def _is_news(self, key: ApiKey) -> bool:
+        """Tell whether nobody has written down yet that a key asks for too many; who asks does it now."""
+        with self._lock:
+            minute = self._minutes.get(key.id)
+            news = minute is not None and not minute.told
+            if minute is not None:
+                minute.told = True
+            return news
+
+    def _untold(self, key: ApiKey) -> None:
+        with self._lock:
+            if minute := self._minutes.get(key.id):
+                minute.told = False
 
     def _most(self, key: ApiKey) -> int:
         return self.distinct_per_minute if key.distinct_per_minute is None else key.distinct_per_minute
@@ -286,7 +331,7 @@ class ApiKeys:
 
     def _flush_now_and_then(self) -> None:
         """Write what was counted every few seconds; who asks for a token does not hear when that fails."""
-        if timedelta() <= self._now() - self._flushed_at < FLUSH:
+        if timedelta() <= self._now() - self._flushed_at < FLUSH and len(self._reads) <= MOST_READS:
             return
         try:
             self.flush()
@@ -306,6 +351,10 @@ class ApiKeys:
                 advice = f"Configured are: {known}."
                 raise NotFound(f"There is no OAuth client {printable(name, 64)!r}.", advice=advice)
         return frozenset(names)
+
+
+def _day(now: datetime) -> int:
+    return now.toordinal() - _EPOCH
 
 
 def _written(key_id: str, secret: str) -> Secret:

@@ -9,17 +9,17 @@ import re
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from grantkeeper.errors import Conflict, GrantkeeperError, InvalidInput, KeyRefused, NotAllowed, TooManyRequests
+from grantkeeper.errors import Conflict, GrantkeeperError, InvalidInput, NotAllowed, TooManyRequests
 from grantkeeper.model import Secret
 from grantkeeper.web.api.openapi import Document
 from grantkeeper.web.api.operations import Answer, Call, Operation
 from grantkeeper.web.api.problems import Problem, Refused, headers_of, problem_of
+from grantkeeper.web.api.serving.door import Door
 from grantkeeper.web.api.serving.limits import Buckets
-from grantkeeper.web.api.serving.requests import asked, body_of, header, parsed
+from grantkeeper.web.api.serving.requests import asked, body_of, header, parsed, query_of
 from grantkeeper.web.api.serving.streaming import Ticker
 from grantkeeper.web.api.table import OPERATIONS
 from grantkeeper.web.api.values import JSON, SAFE
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("grantkeeper.web")
 _IDEMPOTENCY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_FAILURES: Final = 60
-"""Requests a minute without a good key, for each address: a mistyped key is noticed sooner, and guessing is hopeless in
-any case."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -52,7 +49,7 @@ class Api:
         self._ticker = Ticker(keeper, stopping)
         self._document = Document(OPERATIONS, url=settings.url, name=settings.business_name)
         self._by_key = Buckets(settings.requests_per_minute, time.monotonic)
-        self._failed = Buckets(_FAILURES, time.monotonic)
+        self._door = Door(keeper)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -83,7 +80,7 @@ class Api:
 
     async def _answered(self, scope: Scope, receive: Receive, path: str) -> Answer | tuple[int, bytes]:
         """Return the answer, or, to a request that came before, its status and body as they were."""
-        key = await self._key(scope)
+        key = await self._door.key(scope)
         operation, places = _operation(scope["method"], path)
         state = scope.setdefault("state", {})
         state["route"], state["key_id"] = operation.path, key.id
@@ -91,7 +88,7 @@ class Api:
             state["lane"] = "database"
         self._by_key.take(key.id)
         _check_may(key, operation)
-        query = asked(operation.query, parse_qsl(scope.get("query_string", b"").decode("latin-1"), True))
+        query = asked(operation.query, query_of(scope))
         body = await body_of(scope, receive) if scope["method"] in ("POST", "PUT", "PATCH") else b""
         call = Call(
             keeper=self._keeper,
@@ -100,7 +97,7 @@ class Api:
             query=query,
             body=parsed(operation.body, scope, body),
             headers=dict(scope["headers"]),
-            check=lambda: self._key(scope),
+            check=lambda: self._door.key(scope),
             ticker=self._ticker,
         )
         again = header(scope, b"idempotency-key") if operation.method == "POST" else None
@@ -108,22 +105,6 @@ class Api:
             return await operation.handler(call)
         asked_for = (path.encode(), scope.get("query_string", b""), call.headers.get(b"if-match", b""), body)
         return await self._once(call, operation, again, b" ".join(asked_for))
-
-    async def _key(self, scope: Scope) -> ApiKey:
-        """Return the key that asks; raises KeyRefused, or TooManyRequests for who keeps trying."""
-        peer = (scope.get("client") or ("", 0))[0]
-        if self._failed.is_empty(peer):
-            self._failed.take(peer)
-        try:
-            text, keys = _bearer(scope), self._keeper.keeper.keys
-            known = keys.known(text)
-            return known if known is not None else await self._keeper.run(keys.check, text)
-        except KeyRefused:
-            try:
-                self._failed.take(peer)
-            except TooManyRequests as error:
-                raise error from None
-            raise
 
     async def _once(self, call: Call, operation: Operation, again: str, request: bytes) -> Answer | tuple[int, bytes]:
         """Do what a POST asks once, however often it is sent (draft-ietf-httpapi-idempotency-key-header-07)."""
@@ -163,17 +144,6 @@ class Api:
 def api_app(keeper: AsyncKeeper, settings: ServiceSettings, *, stopping: Callable[[], bool] = lambda: False) -> Api:
     """Return the API over this keeper."""
     return Api(keeper, settings, stopping=stopping)
-
-
-def _bearer(scope: Scope) -> str:
-    """Return what the Authorization header carries (RFC 6750 2.1); cookies are never looked at (V-37)."""
-    scheme, _, text = (header(scope, b"authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise KeyRefused(
-            "This needs an API key.",
-            advice="Send one as `Authorization: Bearer gk_…`; `grantkeeper keys create` makes one.",
-        )
-    return text
 
 
 def _operation(method: str, path: str) -> tuple[Operation, dict[str, str]]:

@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused
+from grantkeeper.errors import GrantkeeperError, InvalidInput, KeyRefused, TooManyRequests
 from grantkeeper.model import Scope as Permission
 from grantkeeper.web.api.app import api_app
+from grantkeeper.web.api.problems import Refused
+from grantkeeper.web.api.serving.door import Door
 from grantkeeper.web.api.serving.lane import Lane
 from grantkeeper.web.dashboard import dashboard_app
 from grantkeeper.web.links.app import links_app
@@ -36,7 +38,6 @@ WORKER_PATIENCE: Final = timedelta(seconds=20)
 NO_URL: Final = 'Add url = "https://…" to [service], or set GRANTKEEPER_SERVICE_URL.'
 API: Final = ("v1", "openapi.json", "docs")
 """What begins the API's paths: programs may use any name of ours, for no browser sends their keys by itself."""
-_BEARER: Final = b"Bearer "
 PAGES: Final = ""
 """The key of the application that has every path that no other has."""
 
@@ -174,16 +175,14 @@ def _below(prefix: str, app: ASGIApp) -> ASGIApp:
 
 def _reader(keeper: AsyncKeeper, settings: ServiceSettings) -> Callable[[Scope], Awaitable[bool]]:
     """Return what tells whether somebody may read the metrics: everybody if so configured, else an admin's key."""
+    door = Door(keeper)
 
     async def may_read(scope: Scope) -> bool:
         if settings.open_metrics:
             return True
-        sent = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(sent) != 1 or not sent[0].startswith(_BEARER):
-            return False
         try:
-            key = await keeper.run(keeper.keeper.keys.check, sent[0][len(_BEARER) :].decode("latin-1"))
-        except KeyRefused:
+            key = await door.key(scope)
+        except (KeyRefused, TooManyRequests, Refused):
             return False
         scope["state"]["key_id"] = key.id
         return key.allows(Permission.ADMIN) and not key.restricted

@@ -53,9 +53,11 @@ class Edge:
             answer = self._quick(scope)
             if answer is not None:
                 headers, body = answer
-                await send({"type": "http.response.start", "status": 200, "headers": [*headers, named]})
-                await send({"type": "http.response.body", "body": body})
-                self._ended(scope, 200, perf_counter() - begun)
+                try:
+                    await send({"type": "http.response.start", "status": 200, "headers": [*headers, named]})
+                    await send({"type": "http.response.body", "body": body})
+                finally:
+                    self._ended(scope, 200, perf_counter() - begun)
                 return
         REQUEST_ID.set(request_id)
         await self._wholly(scope, receive, send, named, begun)

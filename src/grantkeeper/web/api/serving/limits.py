@@ -21,20 +21,28 @@ class Buckets:
 
     def take(self, who: str) -> None:
         """Take one request; raises TooManyRequests when there is none left."""
-        now = self._clock()
-        left, at = self._left.pop(who, (self._size, now))
-        left = min(self._size, left + (now - at) * self._rate)
+        now, left = self._now(who)
+        self._left.pop(who, None)
         if len(self._left) >= MOST:
             del self._left[next(iter(self._left))]
         self._left[who] = (left - 1 if left >= 1 else left, now)
         if left < 1:
-            raise TooManyRequests(
-                "Too many requests.",
-                retry_after=timedelta(seconds=(1 - left) / self._rate),
-                advice="Ask less often; tokens may be kept until they end.",
-            )
+            raise self._refusal(left)
 
-    def is_empty(self, who: str) -> bool:
-        """Tell whether nothing is left, and take nothing."""
-        left, at = self._left.get(who, (self._size, self._clock()))
-        return left + (self._clock() - at) * self._rate < 1
+    def check(self, who: str) -> None:
+        """Take nothing; raises TooManyRequests when nothing is left."""
+        _, left = self._now(who)
+        if left < 1:
+            raise self._refusal(left)
+
+    def _now(self, who: str) -> tuple[float, float]:
+        now = self._clock()
+        left, at = self._left.get(who, (self._size, now))
+        return now, min(self._size, left + (now - at) * self._rate)
+
+    def _refusal(self, left: float) -> TooManyRequests:
+        return TooManyRequests(
+            "Too many requests.",
+            retry_after=timedelta(seconds=(1 - left) / self._rate),
+            advice="Ask less often; tokens may be kept until they end.",
+        )

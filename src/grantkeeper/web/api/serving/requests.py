@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -13,6 +15,7 @@ from grantkeeper.web.api.problems import Refused
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
+MOST_FIELDS: Final = 50
 MAX_BODY: Final = 256 * 1024
 """Bytes: a list of a thousand owners' names, and far more than any other body."""
 
@@ -25,10 +28,18 @@ def header(scope: Scope, name: bytes) -> str | None:
     return found[0].decode("latin-1") if found else None
 
 
+def query_of(scope: Scope) -> list[tuple[str, str]]:
+    """Return names and values of the query; raises InvalidInput when there are more than any operation has."""
+    try:
+        return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise InvalidInput(f"There are more than {MOST_FIELDS} parameters: no operation has so many.") from None
+
+
 def asked(kind: type[msgspec.Struct], pairs: list[tuple[str, str]]) -> Any:
     """Return a query as this type; raises InvalidInput that names the parameter."""
-    names = [name for name, _ in pairs]
-    doubled = next((name for name in names if names.count(name) > 1), None)
+    names = Counter(name for name, _ in pairs)
+    doubled = next((name for name, count in names.items() if count > 1), None)
     if doubled is not None:
         raise InvalidInput(f"The parameter {printable(doubled, 40)!r} comes more than once.")
     found = _converted(kind, dict(pairs), strict=False)
