@@ -125,6 +125,74 @@ def test_a_body_that_trickles_is_given_up() -> None:
     asyncio.run(play())
 
 
+def test_who_sends_or_reads_slowly_holds_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """V-48: strangers who send a byte now and then, or never read what they asked for, close no page to others."""
+    monkeypatch.setattr(bounds, "Lane", lambda: Lane(at_once=1, waiting=0, patience=0.05))
+
+    async def page(_scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message["body"]})
+
+    async def play() -> None:
+        app, stuck, rest = Load(page, Running()), asyncio.Event(), asyncio.Event()
+        parts = [{"type": "http.request", "body": b"b", "more_body": False}]
+        parts += [{"type": "http.request", "body": b"a", "more_body": True}]
+        sent: list[Message] = []
+
+        async def trickle() -> Message:
+            if len(parts) == 1:
+                await rest.wait()
+            return parts.pop()
+
+        async def keep(message: Message) -> None:
+            sent.append(message)
+
+        async def never(_message: Message) -> None:
+            stuck.set()
+            await asyncio.Event().wait()
+
+        scope = {"type": "http", "method": "POST", "path": "/dashboard/x", "headers": [(b"content-length", b"2")]}
+        sending = asyncio.create_task(app(dict(scope), trickle, keep))
+        reading = asyncio.create_task(app({**scope, "method": "GET"}, never_whole, never))
+        await asyncio.wait_for(stuck.wait(), 5)
+        assert (await ask(app, "/dashboard/x"))[0] == 200
+        rest.set()
+        await asyncio.wait_for(sending, 5)
+        assert sent[-1]["body"] == b"ab"
+        reading.cancel()
+
+    asyncio.run(play())
+
+
+def test_large_forms_wait_for_each_other_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """V-48: whoever sends megabytes slowly holds up others who do, for a minute at most."""
+    monkeypatch.setattr(bounds, "Lane", lambda: Lane(at_once=1, waiting=0, patience=0.05))
+    large = [(b"content-length", b"2000000")]
+
+    async def play() -> None:
+        slow = Slow()
+        app = Load(slow, Running())
+        held = asyncio.create_task(ask(app, "/dashboard/x", method="POST", headers=large))
+        await slow.full(1)
+        assert (await ask(app, "/dashboard/y", method="POST", headers=large))[0] == 503
+        other = asyncio.create_task(ask(app, "/dashboard/y", method="POST"))
+        await slow.full(1)
+        slow.let.set()
+        assert [(await each)[0] for each in (held, other)] == [200, 200]
+        body = Body(never_whole, pause=5, whole=0.05)
+        assert not await asyncio.wait_for(body.gathered(), 5)
+        assert body.spent == 408
+
+    asyncio.run(play())
+
+
+async def never_whole() -> Message:
+    """Send one byte more, for ever."""
+    await asyncio.sleep(0.001)
+    return {"type": "http.request", "body": b"x", "more_body": True}
+
+
 def test_streams_end_whole_when_the_service_stops() -> None:
     """R-57: whoever listens is told that it is over, and comes again elsewhere; a new one is not begun."""
 

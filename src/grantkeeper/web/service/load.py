@@ -19,8 +19,12 @@ MAX_BODY: Final = 2_100_000
 """Bytes of a request: the largest form is the one that shares twenty thousand accounts (`guard.MAX_PICKER_BODY`)."""
 MAX_HEADERS: Final = 64 * 1024
 """Bytes of a request's target and headers: the pages have a friendlier answer of their own from 48 kB on."""
+SMALL_BODY: Final = 64 * 1024
+"""Bytes of a request that is read before its turn."""
 BODY_PAUSE: Final = 20.0
 """Seconds between two parts of a body: a phone that loses its network for longer starts again."""
+BODY_WHOLE: Final = 60.0
+"""Seconds that a body takes in all: a form of the largest size at 280 kbit/s."""
 AT_ONCE: Final = 64
 """Requests of one kind that are worked on: eight times the threads that the database has."""
 WAITING: Final = 256
@@ -95,8 +99,12 @@ class Load:
         self._streams = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through in its turn, or tell it to come again."""
-        path: str = scope["path"]
+        """Let a request through in its turn, or tell it to come again.
+
+        Nobody holds a turn by sending or reading slowly: a small body is here before the turn begins, and the answer
+        leaves after its end. Large bodies, which are forms with thousands of accounts, have lanes of their own.
+        """
+        path, small = scope["path"], True
         if scope["method"] == "GET":
             if path.endswith("/token") and path.startswith("/v1/"):
                 await self._app(scope, receive, send)
@@ -104,39 +112,45 @@ class Load:
             if path.startswith("/v1/events") and _wants_stream(scope):
                 await self._stream(scope, receive, send)
                 return
-        elif not _fits(scope):
-            await refuse(send, 413, "too_large", "The request is larger than anything we expect.", headers=_CLOSE)
+        elif not _fits(scope, MAX_BODY):
+            await _spent(send, 413)
             return
         else:
-            receive = Body(receive)
-        lane = self._lanes.setdefault(_kind(path), Lane())
+            body, small = Body(receive), _fits(scope, SMALL_BODY, declared=True)
+            receive = body
+            if small and not await body.gathered():
+                if body.spent:
+                    await _spent(send, body.spent)
+                return
+        lane = self._lanes.setdefault(_kind(path) if small else f"{_kind(path)}, large", Lane())
         try:
             async with lane.turn():
-                await self._within(scope, receive, send)
+                answer = await self._within(scope, receive)
         except TooMuchError:
             await _busy(send)
-
-    async def _within(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request take its time, but not for ever."""
-        started = False
-
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
+            return
+        for message in answer:
             await send(message)
+
+    async def _within(self, scope: Scope, receive: Receive) -> list[Message]:
+        """Let the request take its time, but not for ever; return the answer."""
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
 
         try:
             async with asyncio.timeout(self._longest):
-                await self._app(scope, receive, noted)
+                await self._app(scope, receive, keep)
         except TimeoutError:
-            if started:
-                raise
-            await _busy(send)
+            answer.clear()
+            await _busy(keep)
         except ClientDisconnect:
-            if started or not isinstance(receive, Body) or not receive.spent:
+            if not isinstance(receive, Body) or not receive.spent:
                 raise
-            said = {408: "The request was too long in coming.", 413: "The request is larger than anything we expect."}
-            await refuse(send, receive.spent, "body", said[receive.spent], headers=_CLOSE)
+            answer.clear()
+            await _spent(keep, receive.spent)
+        return answer
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a stream run until it ends, its reader leaves, or the service stops."""
@@ -175,19 +189,38 @@ _CLOSE: Final = ((b"connection", b"close"),)
 class Body:
     """A request's body that neither is too large nor takes for ever; `spent` is the status of the refusal, or 0."""
 
-    def __init__(self, receive: Receive, *, most: int = MAX_BODY, pause: float = BODY_PAUSE) -> None:
+    def __init__(
+        self, receive: Receive, *, most: int = MAX_BODY, pause: float = BODY_PAUSE, whole: float = BODY_WHOLE
+    ) -> None:
         self._receive, self._left, self._pause = receive, most, pause
+        self._until = asyncio.get_running_loop().time() + whole
+        self._gathered: Message | None = None
         self._whole = False
         self.spent = 0
+
+    async def gathered(self) -> bool:
+        """Wait for all of it; False when it does not come, or its sender leaves."""
+        parts: list[bytes] = []
+        while not self._whole:
+            message = await self()
+            if message["type"] == "http.disconnect":
+                return False
+            parts.append(message.get("body", b""))
+        self._gathered = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+        return True
 
     async def __call__(self) -> Message:
         """Return the next part, or that the sender is gone."""
         if self.spent:
             return {"type": "http.disconnect"}
+        if self._gathered is not None:
+            message, self._gathered = self._gathered, None
+            return message
         if self._whole:
             return await self._receive()  # what comes now is that the reader leaves
         try:
-            message = await asyncio.wait_for(self._receive(), self._pause)
+            left = self._until - asyncio.get_running_loop().time()
+            message = await asyncio.wait_for(self._receive(), min(self._pause, max(left, 0)))
         except TimeoutError:
             self.spent = 408
             return {"type": "http.disconnect"}
@@ -197,6 +230,16 @@ class Body:
             self.spent = 413
             return {"type": "http.disconnect"}
         return message
+
+
+_SPENT: Final = {
+    408: "The request was too long in coming.",
+    413: "The request is larger than anything we expect.",
+}
+
+
+async def _spent(send: Send, status: int) -> None:
+    await refuse(send, status, "body" if status == 408 else "too_large", _SPENT[status], headers=_CLOSE)
 
 
 async def _busy(send: Send) -> None:
@@ -214,9 +257,10 @@ def _wants_stream(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/event-stream" in value.lower() for name, value in scope["headers"])
 
 
-def _fits(scope: Scope) -> bool:
+def _fits(scope: Scope, most: int, *, declared: bool = False) -> bool:
+    """Tell whether the body is said to be no longer than this; when nothing is said, whether it need not be."""
     for name, value in scope["headers"]:
         if name == b"content-length":
             digits = value.lstrip(b"0") or b"0"
-            return digits.isdigit() and len(digits) <= len(str(MAX_BODY)) and int(digits) <= MAX_BODY
-    return True
+            return digits.isdigit() and len(digits) <= len(str(most)) and int(digits) <= most
+    return not declared or not any(name == b"transfer-encoding" for name, _ in scope["headers"])
