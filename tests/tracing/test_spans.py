@@ -148,6 +148,18 @@ def test_a_request_its_refresh_and_its_call_to_the_provider_are_one_trace(
     }
 
 
+def test_a_token_from_memory_is_a_request_too(keeper: Keeper, emulator: Emulator, spans: Collected) -> None:
+    """What is answered at once, at the service's edge, has its span, below the caller's; nothing is below it."""
+    grant, authorization = consent(keeper, emulator, "acme", IDA), key(keeper)
+    path = f"/v1/grants/{grant.id}/token"
+    for _ in range(2):
+        assert asked(keeper, path, authorization=authorization, traceparent=PARENT).status_code == 200
+
+    first, again = (each for each in spans.all() if each.name == "GET /v1/grants/{grant_id}/token")
+    assert dict(first.attributes or {}) == dict(again.attributes or {})
+    assert (above(first), above(again)) == (int(ABOVE, 16), int(ABOVE, 16))
+
+
 @pytest.mark.parametrize("sent", ["", "nonsense", f"00-{'0' * 32}-{ABOVE}-01", f"{PARENT}, {PARENT}", "00-" + "g" * 52])
 def test_a_request_without_a_good_parent_begins_a_trace(keeper: Keeper, spans: Collected, sent: str) -> None:
     """W3C Trace Context 3.2.2: what is malformed is passed over; the answer is the same."""

@@ -113,9 +113,8 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         outlet: Outlet = PUBLIC_ONLY,
         tracing: Tracing = OFF,
     ) -> None:
-        self._clients, self._store = _by_name(clients), store
+        self._clients, self._store, self.tracing = _by_name(clients), store, tracing
         self._authority, self._closing = Authority(traced(tracing, transport), now), threading.Event()
-        self.tracing = tracing
         parts = Parts(
             store=store,
             vault=Vault(sealer, store.installation()),
@@ -133,14 +132,14 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self._refreshes = Refreshes(parts, max_stale=max_stale, lease=lease, health=self.health)
         self._tokens, memory = self._refreshes.tokens, self._refreshes.memory
         self._flows = Flows(parts, client=self.client, consents=Consents(parts, saved=memory.hold))
-        self._handing_out = HandingOut(parts, export=export_refresh_tokens)
         self.links = Linking(parts, flows=self._flows, client=self.client, pages_url=pages_url, return_to=return_to)
-        self._open_desks(parts)
+        self._open_desks(parts, export_refresh_tokens)
 
-    def _open_desks(self, parts: Parts) -> None:
+    def _open_desks(self, parts: Parts, export: Export) -> None:
         """Make what is asked of accounts and of the service, beside the verbs about tokens."""
         self._now = parts.now
         memory = self._refreshes.memory
+        self._handing_out = HandingOut(parts, export=export)
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._revoking = Revoking(parts, forget=memory.forget)
         self._end_of_owner = EndOfOwner(parts, links=self.links, revoke=self.revoke)

@@ -22,7 +22,7 @@ from grantkeeper.web.service.edge import Edge, Quick
 from grantkeeper.web.service.load import Load, Running
 from grantkeeper.web.service.metrics import Looked, Metrics
 from grantkeeper.web.service.probes import PATHS, Probes
-from grantkeeper.web.service.tracing import Traced
+from grantkeeper.web.service.tracing import Traced, traced_quick
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -147,7 +147,9 @@ def service_app(keeper: AsyncKeeper, settings: ServiceSettings, *, worker: Backg
     if not settings.url:
         raise InvalidInput("The service has to know where people reach it.", advice=NO_URL)
     running = Running()
-    quick = Lane(keeper, prefix=urlsplit(settings.url).path).answer
+    quick: Quick = Lane(keeper, prefix=urlsplit(settings.url).path).answer
+    if keeper.keeper.tracing.on:
+        quick = traced_quick(quick, keeper.keeper.tracing)
     return Service(keeper, settings, parts_of(keeper, settings, running), running=running, worker=worker, quick=quick)
 
 
