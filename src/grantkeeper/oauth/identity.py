@@ -20,7 +20,7 @@ from ..model import OAuthClient, Provider, Secret
 from ..strictjson import read_strict_object
 from .keys import ASYMMETRIC, PublicKey, candidates, jwks_answer, jwks_request
 
-__all__ = ["IdTokenInvalid", "Identity", "id_token_identity", "jwks_answer", "jwks_request", "same_identity"]
+__all__ = ["IdTokenInvalid", "Identity", "folded", "id_token_identity", "jwks_answer", "jwks_request", "same_identity"]
 
 MAX_ID_TOKEN_LENGTH: Final = 16 * 1024
 """Google's have about 1.2 kB (RFC 8725 3.11 asks for a limit)."""
@@ -64,6 +64,14 @@ class Identity:
     email_verified: bool
     hosted_domain: str
     name: str
+
+
+def folded(address: str) -> str:
+    """Return an address, or a domain, as it is compared: in lower case, by ASCII's letters only.
+
+    Unicode's own folding takes the Kelvin sign for a k, and so another person's address for somebody's.
+    """
+    return "".join(letter.lower() if letter.isascii() else letter for letter in address)
 
 
 class _Registry(jws.JWSRegistry):

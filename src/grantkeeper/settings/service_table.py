@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from grantkeeper.errors import Misconfigured, printable
+from grantkeeper.oauth.identity import folded
 from grantkeeper.providers.urls import is_endpoint
 
 from .document import MAX_FILE, convert
@@ -235,7 +236,7 @@ def _sign_in(document: Document, written: Mapping[str, Any], url: str, clients: 
 
 
 def _domain(document: Document, written: str) -> str:
-    domain = written.lower()
+    domain = folded(written)
     if not _HOST.fullmatch(domain) or "." not in domain:
         advice = 'Write what stands behind the @, such as "example.com".'
         raise document.wrong("service.sign_in.domains", f"{printable(written, 100)!r} is not a domain", advice)
@@ -246,9 +247,9 @@ def _emails(document: Document, written: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for email, role in written.items():
         key = f"service.sign_in.emails.{printable(email, 100)}"
-        if not _EMAIL.fullmatch(email) or not email.isprintable():
-            raise document.wrong(key, "is not an e-mail address", 'Write "ann@example.com" = "operator".')
-        if email.lower() in found:
+        if not _EMAIL.fullmatch(email) or not (email.isascii() and email.isprintable()):
+            raise document.wrong(key, "is not an e-mail address", 'Write "ann@example.com" = "operator", in ASCII.')
+        if folded(email) in found:
             raise document.wrong(key, "is there twice", "Case makes no difference.")
-        found[email.lower()] = _one_of(document, key, role, ROLES)
+        found[folded(email)] = _one_of(document, key, role, ROLES)
     return found

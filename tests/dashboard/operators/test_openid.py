@@ -60,7 +60,7 @@ def test_somebody_of_the_domain_becomes_an_operator_and_stays_the_same(
     assert (first.operator.email, first.operator.role) == (SAM, "viewer")
     assert second.operator.id == first.operator.id
     assert first.session.reveal() != second.session.reveal()
-    assert keeper.operators.session(second.session.reveal()) is not None
+    assert keeper.operators.session(second.session.reveal(), rules=rules) is not None
     assert len(people(keeper)) == 1
 
 

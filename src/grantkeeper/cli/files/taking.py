@@ -20,6 +20,7 @@ from grantkeeper.errors import (
     SealBroken,
 )
 from grantkeeper.model import Picker
+from grantkeeper.oauth.identity import folded
 from grantkeeper.renewal import advice
 
 from .items import Unusable, cleaned
@@ -156,7 +157,7 @@ class Taking:
         found = self._patiently(lambda: self._keeper.examine(name, item.refresh_token))
         if not found.alive:
             return _told(task, "dead", reason=found.reason.value, advice=found.advice)
-        if item.email and found.email and item.email.casefold() != found.email.casefold():
+        if item.email and found.email and folded(item.email) != folded(found.email):
             return _told(task, "unusable", reason=f"is {found.email}'s refresh token", advice="Not the named person's.")
         return self._of_living(task, found)
 

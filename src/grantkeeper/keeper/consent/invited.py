@@ -12,7 +12,7 @@ from typing import Final
 from ...errors import AccountMismatch, BadCallback, Conflict, GrantkeeperError
 from ...model import NOTHING, Expectation, FlowRow, Grant, GrantStatus, LinkRow, LinkSave, LinkStatus
 from ...model.service.links import OPEN
-from ...oauth.identity import Identity
+from ...oauth.identity import Identity, folded
 from ..parts import Parts
 
 log = logging.getLogger("grantkeeper")
@@ -158,10 +158,5 @@ def fits(expect: Expectation, identity: Identity) -> bool:
     if expect.kind == "subject":
         return identity.subject == expect.value
     if expect.kind == "hosted_domain":
-        return _folded(identity.hosted_domain) == _folded(expect.value) != ""
-    return identity.email_verified and _folded(identity.email) == _folded(expect.value) != ""
-
-
-def _folded(address: str) -> str:
-    """Return an address in lower case, ASCII only: Unicode's folding takes the Kelvin sign for a k."""
-    return "".join(letter.lower() if letter.isascii() else letter for letter in address)
+        return folded(identity.hosted_domain) == folded(expect.value) != ""
+    return identity.email_verified and folded(identity.email) == folded(expect.value) != ""

@@ -28,7 +28,7 @@ from ...model import (
     Tokens,
 )
 from ...model.event import GRANT_IMPORTED
-from ...oauth.identity import Identity
+from ...oauth.identity import Identity, folded
 from ...oauth.token import TokenAnswer, TokenRefusal, scope_difference
 from ...renewal import advice, meaning
 from ..authority import refused
@@ -413,7 +413,7 @@ def _without_grant(error: ConsentRequired) -> ConsentRequired:
 
 
 def _refuse_other_person(who: Identity | None, email: str | None) -> None:
-    if who is not None and email and who.email and email.casefold() != who.email.casefold():
+    if who is not None and email and who.email and folded(email) != folded(who.email):
         raise AccountMismatch(
             f"This refresh token is {who.email}'s, not {email}'s. Nothing was kept.",
             grant_id=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from ..consent.invited import sha256
 from ..parts import Parts
 from .openid import OpenIdSignIn
 from .people import checked_email, checked_role, entry, new_operator
+from .rules import BY_RULE, ROLE_BY_HAND, RULED
 from .sessions import Sessions
 
 if TYPE_CHECKING:
@@ -80,11 +82,20 @@ class OperatorDesk:
     def set_role(self, operator_id: str, role: Role, *, by: str) -> Operator:
         """Give another role; raises NotFound, and InvalidInput when nobody would be an admin any more."""
         wanted = checked_role(role)
-        return self._change(operator_id, "operator.role", by, {"role": wanted}, role=wanted)
+        return self._change(
+            operator_id,
+            "operator.role",
+            by,
+            {"role": wanted},
+            lambda known: replace(
+                known, role=wanted, created_by=ROLE_BY_HAND if known.created_by == BY_RULE else known.created_by
+            ),
+        )
 
     def disable(self, operator_id: str, *, by: str) -> Operator:
         """End all of an operator's sessions and links for good; raises as `set_role`."""
-        return self._change(operator_id, "operator.disable", by, {}, disabled_at=self._now())
+        now = self._now()
+        return self._change(operator_id, "operator.disable", by, {}, lambda known: replace(known, disabled_at=now))
 
     # --- signing in and out -----------------------------------------------------------------------------------
 
@@ -107,12 +118,13 @@ class OperatorDesk:
             advice="Each is good once, for an hour. Ask an admin for another one, or: grantkeeper operator invite.",
         )
 
-    def session(self, cookie: str, *, touch: bool = True) -> Operator | None:
+    def session(self, cookie: str, *, rules: SignIn | None = None, touch: bool = True) -> Operator | None:
         """Return whose session a cookie is, or None once that is over; looked up each time.
 
+        `rules` are those of now: whoever came in by a rule that is gone is out, and a lower role counts at once.
         `touch`: a person did something, and the idle time begins anew.
         """
-        return self._sessions.operator(cookie, touch=touch)
+        return self._sessions.operator(cookie, rules, touch=touch)
 
     def sign_out(self, cookie: str) -> None:
         """End a session."""
@@ -159,6 +171,10 @@ class OperatorDesk:
                 advice=f"Give another role first: grantkeeper operator role {operator.email} {role}.",
             )
         beside = self._parts.beside(entry(operator, "operator.invite", by, self._now(), {"role": operator.role}))
+        if operator.created_by in RULED:  # from now on they are here by invitation, whatever becomes of the rule
+            said = entry(operator, "operator.role", by, self._now(), {"role": operator.role, "instead_of": "rule"})
+            kept = replace(operator, created_by=by)
+            self._store.save(kept, expected=operator, beside=self._parts.beside(said))
         self._store.invite(self._link(operator, token), beside=beside)
         return operator
 
@@ -166,11 +182,15 @@ class OperatorDesk:
         expires_at = self._now() + LINK_LIFE
         return OneTimeLink(token_hash=sha256(token.reveal()), operator_id=operator.id, expires_at=expires_at)
 
-    def _change(self, operator_id: str, action: str, by: str, data: dict[str, Any], **changes: Any) -> Operator:
+    def _change(
+        self, operator_id: str, action: str, by: str, data: dict[str, Any], change: Callable[[Operator], Operator]
+    ) -> Operator:
         for _ in range(SAVE_ATTEMPTS):
             known = self.get(operator_id)
-            changed = replace(known, **changes)
-            if changed == known or known.disabled_at is not None:
+            changed = change(known)
+            if (
+                changed.role == known.role and changed.disabled_at == known.disabled_at
+            ) or known.disabled_at is not None:
                 return known
             beside = self._parts.beside(entry(known, action, by, self._now(), data))
             try:

@@ -18,12 +18,13 @@ from ...oauth.authorization import (
     code_challenge,
     query_pairs,
 )
-from ...oauth.identity import Identity
+from ...oauth.identity import Identity, folded
 from ..consent.flows import AUTHORIZATION_ERRORS, browser_secret
 from ..consent.invited import sha256
 from ..parts import Parts
 from ..vault import FlowSecrets
-from .people import checked_role, entry, new_operator
+from .people import entry, new_operator
+from .rules import BY_RULE, ROLE_BY_HAND, RULED, role_of
 
 if TYPE_CHECKING:
     from ...settings import SignIn
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 FLOW_CLIENT: Final = "@sign-in"
 FLOW_OWNER: Final = "@operator"
-BY_RULE: Final = "sign-in"
-"""Who made an operator whom nobody invited: the rule that lets their address in."""
 LIFETIME: Final = timedelta(minutes=10)
 """How long a browser may stay at the provider (O-02)."""
 SCOPES: Final = ("openid", "email")
@@ -131,11 +130,15 @@ class OpenIdSignIn:
         """
         if not identity.email or not identity.email_verified:
             raise self._refused(identity, "its e-mail address is not verified")
-        email, role = identity.email.lower(), role_of(rules, client, identity)
+        if not identity.email.isascii():
+            raise self._refused(identity, "its e-mail address has letters that look like others")
+        email, role = folded(identity.email), role_of(rules, client, identity)
         found = self._store.of(issuer=identity.issuer, subject=identity.subject)
         known = [each for each in found if each.disabled_at is None]
-        if known and (role is not None or known[0].created_by != BY_RULE):
+        if known and known[0].created_by not in RULED:
             return known[0]
+        if known and role is not None:
+            return self._ruled(known[0], email, role, identity)
         same_address = self._store.of(email=email)
         invited = [each for each in same_address if each.disabled_at is None and not each.issuer]
         if invited and not known:
@@ -154,6 +157,20 @@ class OpenIdSignIn:
         beside = self._parts.beside(entry(new, "operator.add", BY_RULE, self._now(), {"role": role}))
         self._store.add(new, beside=beside)
         return new
+
+    def _ruled(self, operator: Operator, email: str, role: Role, identity: Identity) -> Operator:
+        """Return who came by a rule as they are now: with the address of now, and the role that its rule says.
+
+        The last admin's row keeps its role, which the session does not have (`standing`): the rules are obeyed.
+        """
+        if email != operator.email and any(each.disabled_at is None for each in self._store.of(email=email)):
+            raise self._refused(identity, "its e-mail address is another operator's by now")
+        now = replace(operator, email=email, role=operator.role if operator.created_by == ROLE_BY_HAND else role)
+        if now == operator:
+            return operator
+        beside = self._parts.beside(entry(now, "operator.role", BY_RULE, self._now(), {"role": now.role}))
+        self._store.save(now, expected=operator, beside=beside)
+        return now
 
     def _bound(self, operator: Operator, identity: Identity) -> Operator:
         """Bind an invited operator to the first person who proves to have the address; it stays that person's."""
@@ -178,26 +195,6 @@ class OpenIdSignIn:
             code="not_an_operator",
             advice="Ask an admin for an invitation, or choose another account.",
         )
-
-
-def role_of(rules: SignIn, client: OAuthClient, identity: Identity) -> Role | None:
-    """Return the role that the rules give to this person, None when they let them not in.
-
-    Where the provider names organisations, one of the domains has to be the person's: a consumer's account may have
-    any address, and keep it when its owner has left.
-    """
-    email = identity.email.lower()
-    for written, role in rules.emails.items():
-        if written.lower() == email:
-            return checked_role(role)
-    name, _, domain = email.rpartition("@")
-    domains = {each.lower() for each in rules.domains}
-    if not name or "@" in name or domain not in domains:
-        return None
-    hosted = identity.hosted_domain.lower()
-    if (client.provider.hosted_domains or hosted) and hosted not in domains:
-        return None
-    return checked_role(rules.role)
 
 
 def _flow_name(state: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 
 from ...errors import InvalidInput, printable
 from ...model import AuditEntry, Operator, Role
+from ...oauth.identity import folded
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 """From the least to the most."""
@@ -19,9 +20,16 @@ _EMAIL_LIMIT: Final = 254  # RFC 5321 4.5.3.1.3
 
 
 def checked_email(email: str) -> str:
-    """Return the address as it is kept, in lower case; raises InvalidInput when it is none."""
-    address = email.strip().lower()
-    if not _EMAIL.fullmatch(address) or len(address) > _EMAIL_LIMIT or not address.isprintable():
+    """Return the address as it is kept, in lower case; raises InvalidInput when it is none.
+
+    ASCII only: among all letters there are too many that look like another one, or become it in lower case.
+    """
+    address = folded(email.strip())
+    if (
+        not _EMAIL.fullmatch(address)
+        or len(address) > _EMAIL_LIMIT
+        or not (address.isascii() and address.isprintable())
+    ):
         raise InvalidInput(f"{printable(email, 64)!r} is no e-mail address.", advice="Write it as name@example.com.")
     return address
 

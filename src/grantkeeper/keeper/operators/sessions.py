@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...model import AuditEntry, Operator, Secret, Session, SignedIn
 from ..consent.invited import sha256
 from ..parts import Parts
+from .rules import standing
+
+if TYPE_CHECKING:
+    from ...settings import SignIn
 
 IDLE: Final = timedelta(hours=8)
 """A working day without a click ends a session (ASVS 7.3.1)."""
@@ -48,8 +52,8 @@ class Sessions:
             opened = self._store.open_session(session, instead_of=before, beside=beside)
         return SignedIn(operator=operator, session=cookie) if opened else None
 
-    def operator(self, cookie: str, *, touch: bool) -> Operator | None:
-        """Return whose session it is, or None when it is over."""
+    def operator(self, cookie: str, rules: SignIn | None, *, touch: bool) -> Operator | None:
+        """Return whose session it is, or None when it is over, or no rule lets its operator in any more."""
         found = self._store.session(sha256(cookie))
         if found is None:
             return None
@@ -58,9 +62,10 @@ class Sessions:
         idle = now - session.seen_at
         if now >= session.expires_at or idle >= IDLE:
             return None
-        if touch and idle >= TOUCH:
+        stands = standing(rules, self._parts.clients, operator)
+        if stands is not None and touch and idle >= TOUCH:
             self._store.touch_session(session.token_hash, at=now)
-        return operator
+        return stands
 
     def close(self, cookie: str) -> None:
         """End a session; one that is over already is no error."""

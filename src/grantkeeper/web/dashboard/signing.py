@@ -122,8 +122,10 @@ class Signing:
 
     async def _has_session(self, request: Request) -> bool:
         cookie = self.desk.read(request, SESSION)
-        found = await self.desk.keeper.run(self.desk.verbs.operators.session, cookie) if cookie else None
-        return found is not None
+        if not cookie:
+            return False
+        rules = self.desk.settings.sign_in
+        return await self.desk.keeper.run(self.desk.verbs.operators.session, cookie, rules=rules) is not None
 
 
 def over() -> outcome.Ending:

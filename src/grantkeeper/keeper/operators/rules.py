@@ -1,0 +1,65 @@
+"""Whom the rules of the configuration let in, as what; and what becomes of them when the rules change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ...model import OAuthClient, Operator, Role
+from ...oauth.identity import Identity, folded
+from .people import ROLES, checked_role
+
+if TYPE_CHECKING:
+    from ...settings import SignIn
+
+BY_RULE: Final = "sign-in"
+"""Who made an operator whom nobody invited: the rule that lets their address in, and says their role."""
+ROLE_BY_HAND: Final = "sign-in, role by hand"
+"""The same, when somebody gave another role since: the rule lets them in, and no longer says as what."""
+RULED: Final = frozenset({BY_RULE, ROLE_BY_HAND})
+
+
+def role_of(rules: SignIn, client: OAuthClient, identity: Identity) -> Role | None:
+    """Return the role that the rules give to this person, None when they let them not in.
+
+    Where the provider names organisations, one of the domains has to be the person's: a consumer's account may have
+    any address, and keep it when its owner has left.
+    """
+    email, hosted = folded(identity.email), folded(identity.hosted_domain)
+    by_domain = email not in _emails(rules)
+    if by_domain and (client.provider.hosted_domains or hosted) and hosted not in _domains(rules):
+        return None
+    return _role(rules, email)
+
+
+def standing(rules: SignIn | None, clients: Mapping[str, OAuthClient], operator: Operator) -> Operator | None:
+    """Return the operator as the rules of now have them, with the lower role of two; None when no rule lets them in.
+
+    Whoever was invited needs no rule.
+    """
+    if operator.created_by not in RULED:
+        return operator
+    client = None if rules is None else clients.get(rules.client)
+    if rules is None or client is None or client.provider.issuer != operator.issuer:
+        return None
+    role = _role(rules, folded(operator.email))
+    if role is None or operator.created_by != BY_RULE:
+        return None if role is None else operator
+    return replace(operator, role=min(role, operator.role, key=ROLES.index))
+
+
+def _role(rules: SignIn, email: str) -> Role | None:
+    listed = _emails(rules).get(email)
+    if listed is not None:
+        return checked_role(listed)
+    name, _, domain = email.rpartition("@")
+    return checked_role(rules.role) if name and "@" not in name and domain in _domains(rules) else None
+
+
+def _emails(rules: SignIn) -> dict[str, str]:
+    return {folded(email): role for email, role in rules.emails.items()}
+
+
+def _domains(rules: SignIn) -> set[str]:
+    return {folded(domain) for domain in rules.domains}

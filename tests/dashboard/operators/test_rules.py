@@ -1,0 +1,146 @@
+"""What becomes of those whom a rule let in when the rule changes, and letters that are not what they look like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.operators.test_openid import BACK, IDA, MATEO, SAM, claims, people, sign_in
+from grantkeeper.emulator import Emulator
+from grantkeeper.errors import AccessRefused, InvalidInput
+from grantkeeper.keeper import Keeper
+from grantkeeper.model import SignedIn
+from grantkeeper.settings import SignIn
+
+KELVIN = "\N{KELVIN SIGN}"
+
+
+@pytest.fixture
+def rules(emulator: Emulator) -> SignIn:
+    """Sam is an admin, by a rule for just this address."""
+    emulator.client_secret(None, [BACK])
+    return SignIn(client="google-ads", redirect_uri=BACK, emails={SAM: "admin"})
+
+
+def with_role(rules: SignIn, role: str) -> SignIn:
+    """Return the rule with another role."""
+    return replace(rules, emails={SAM: role})
+
+
+def now(keeper: Keeper, signed_in: SignedIn, rules: SignIn | None) -> str:
+    """Return the role that a session has by these rules, "" when it is over."""
+    found = keeper.operators.session(signed_in.session.reveal(), rules=rules)
+    return "" if found is None else found.role
+
+
+def test_a_lower_role_of_a_rule_counts_at_once_and_is_kept_at_the_next_sign_in(
+    keeper: Keeper, emulator: Emulator, rules: SignIn
+) -> None:
+    """V-36: in the sessions that there are, too; a higher one comes with the next sign-in."""
+    keeper.operators.invite(IDA, "admin", by="cli")
+    before = sign_in(keeper, emulator, rules, SAM)
+    lower = with_role(rules, "viewer")
+    assert (now(keeper, before, rules), now(keeper, before, lower)) == ("admin", "viewer")
+
+    again = sign_in(keeper, emulator, lower, SAM)
+    assert again.operator.role == "viewer"
+    assert keeper.operators.get(again.operator.id).role == "viewer"
+    assert now(keeper, again, rules) == "viewer"
+    assert sign_in(keeper, emulator, rules, SAM).operator.role == "admin"
+
+
+def test_the_last_admin_has_no_more_than_the_rule_says(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """Whoever writes the configuration can invite an admin from the command line."""
+    sign_in(keeper, emulator, rules, SAM)
+    lower = with_role(rules, "viewer")
+    again = sign_in(keeper, emulator, lower, SAM)
+
+    assert (again.operator.role, now(keeper, again, lower)) == ("viewer", "viewer")
+
+
+@pytest.mark.parametrize("gone", ["rule", "address", "client"])
+def test_a_session_ends_with_the_rule_that_let_its_operator_in(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, gone: str
+) -> None:
+    """V-36: with the next click; whoever was invited needs none, and comes back with the rule."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+    keeper.operators.invite(IDA, "admin", by="cli")
+    ida = sign_in(keeper, emulator, rules, IDA)
+    later = {
+        "rule": None,
+        "address": replace(rules, emails={}, domains=("other.example",)),
+        "client": replace(rules, client="no-more"),
+    }[gone]
+
+    assert (now(keeper, sam, later), now(keeper, ida, later)) == ("", "admin")
+    assert now(keeper, sam, rules) == "admin"
+
+
+def test_a_role_that_was_given_by_hand_stays_as_long_as_the_rule_is_there(
+    keeper: Keeper, emulator: Emulator, rules: SignIn
+) -> None:
+    """The rule says who comes in; an admin said as what."""
+    keeper.operators.invite(IDA, "admin", by="cli")
+    sam = sign_in(keeper, emulator, with_role(rules, "viewer"), SAM)
+    keeper.operators.set_role(sam.operator.id, "operator", by="cli")
+    viewer = with_role(rules, "viewer")
+
+    assert sign_in(keeper, emulator, viewer, SAM).operator.role == "operator"
+    assert now(keeper, sam, viewer) == "operator"
+    assert now(keeper, sam, replace(rules, emails={})) == ""
+
+
+def test_who_is_invited_after_all_needs_no_rule_any_more(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """An admin wants them here, whatever becomes of the rule."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+    keeper.operators.invite(SAM, by="cli")
+
+    assert now(keeper, sam, None) == "admin"
+    assert sign_in(keeper, emulator, replace(rules, emails={}), SAM).operator.id == sam.operator.id
+
+
+def test_an_address_that_changed_is_known_to_the_rule_at_the_next_click(
+    keeper: Keeper, emulator: Emulator, rules: SignIn
+) -> None:
+    """Who signs in with the address of now does not lose the session by the one of before."""
+    sign_in(keeper, emulator, rules, SAM)
+    new = replace(rules, emails={"samuel@fjord-media.example": "admin"})
+    claims(emulator, email="samuel@fjord-media.example")
+    again = sign_in(keeper, emulator, new, SAM)
+
+    assert now(keeper, again, new) == "admin"
+    assert [each.email for each in people(keeper)] == ["samuel@fjord-media.example"]
+
+
+def test_an_address_that_is_another_operators_by_now_lets_nobody_in_by_a_rule(
+    keeper: Keeper, emulator: Emulator, rules: SignIn
+) -> None:
+    """O-26: two operators of one address could not be told apart."""
+    sign_in(keeper, emulator, rules, SAM)
+    keeper.operators.invite(IDA, "admin", by="cli")
+    claims(emulator, email=IDA)
+    with pytest.raises(AccessRefused):
+        sign_in(keeper, emulator, replace(rules, emails={IDA: "admin"}), SAM)
+
+
+@pytest.mark.parametrize("written", ["kate@corp.example", "KATE@CORP.EXAMPLE"])
+def test_a_letter_that_becomes_another_in_lower_case_is_not_that_letter(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, written: str
+) -> None:
+    """V-36: the Kelvin sign is no k, neither for a rule nor for an invitation."""
+    keeper.operators.invite("kim@corp.example", "admin", by="cli")
+    rules = replace(rules, emails={written: "admin"}, domains=("kind.example",))
+    for email in (f"{KELVIN}ate@corp.example", f"{KELVIN}im@corp.example", f"ann@{KELVIN}ind.example"):
+        claims(emulator, email=email, hd=None)
+        with pytest.raises(AccessRefused, match="letters"):
+            sign_in(keeper, emulator, rules, MATEO)
+
+    assert [each.issuer for each in people(keeper)] == [""]
+
+
+@pytest.mark.parametrize("email", [f"{KELVIN}im@corp.example", "kim@corp.ex\u0430mple", "k\u0456m@corp.example"])
+def test_an_address_with_letters_of_other_alphabets_is_not_invited(keeper: Keeper, email: str) -> None:
+    """It would be shown as somebody else's."""
+    with pytest.raises(InvalidInput):
+        keeper.operators.invite(email, "admin", by="cli")
