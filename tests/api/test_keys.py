@@ -13,7 +13,7 @@ import pytest
 from api.asking import Asker, Site
 from grantkeeper import Grant, Keeper
 from grantkeeper.emulator import Emulator
-from grantkeeper.errors import InvalidInput, KeyRefused
+from grantkeeper.errors import InvalidInput, KeyRefused, Misconfigured
 from grantkeeper.keeper.service.keys import _written
 from grantkeeper.model import NOTHING, Scope
 from grantkeeper.testing import Connect
@@ -206,6 +206,29 @@ def test_an_ended_key_is_refused(site: Site, keeper: Keeper, emulator: Emulator,
 
     assert asker.get("/v1/grants").status_code == 401
     assert short.get("/v1/grants").status_code == 401
+
+
+def test_a_living_token_is_handed_out_while_the_database_lets_nobody_in(
+    site: Site, keeper: Keeper, emulator: Emulator, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-14, V-43: its password was changed: key and token are known here, and what is read is still counted."""
+    asker = site.asker("tokens:read")
+    path = f"/v1/grants/{grant.id}/token"
+    before = asker.get(path).json()["access_token"]
+
+    def refused(*_args: object, **_rest: object) -> None:
+        raise Misconfigured("The database refuses the password.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper._store, "grant", refused)
+        for name in ("get", "note_used"):
+            patch.setattr(keeper.keys._store, name, refused)
+        for _ in range(3):
+            emulator.clock.advance(timedelta(seconds=10))
+            answer = asker.get(path)
+            assert (answer.status_code, answer.json().get("access_token")) == (200, before)
+    keeper.keys.flush()
+    assert sum(each.reads for each in keeper.keys.uses(grant_id=grant.id)) == 4
 
 
 def test_a_key_that_is_revoked_elsewhere_ends_within_a_second(site: Site, keeper: Keeper, emulator: Emulator) -> None:

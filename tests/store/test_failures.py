@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import stat
 import traceback
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pymysql
@@ -18,7 +20,7 @@ from grantkeeper.errors import DatabaseUnavailable, GrantkeeperError, Misconfigu
 from grantkeeper.store import SqlStore, failures
 from grantkeeper.store.engine import sqlite as sqlite_engine
 from grantkeeper.store.engine import writing
-from grantkeeper.store.engine.postgresql import Unanswered
+from grantkeeper.store.engine.postgresql import Bounded, Unanswered
 from store.made import NOW, flow_row, grant_row, saved
 
 
@@ -47,6 +49,15 @@ def uses(store: SqlStore, ident: str = "g1", state: str = "5" * 64) -> dict[str,
 VERBS = tuple(uses(SqlStore("sqlite:///unused.sqlite3")))
 READS = {"installation", "grant", "grants", "unresolved", "flow"}
 WRITES = tuple(verb for verb in VERBS if verb not in READS)
+
+
+def _no_host(driver: ModuleType) -> Exception:
+    """Return a driver's error for a host without an address, as its own resolver makes it."""
+    if driver is psycopg:
+        return psycopg.OperationalError("failed to resolve host 'db.example': [Errno -2] Name or service not known")
+    error = pymysql.err.OperationalError(2003, "planted-value")
+    error.original_exception = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return error
 
 
 @pytest.fixture
@@ -163,6 +174,8 @@ def test_a_user_without_rights_is_a_misconfiguration(postgresql_server: Postgres
         (psycopg.errors.NotNullViolation("planted-value"), DatabaseUnavailable, "23502"),
         (psycopg.OperationalError("server closed the connection unexpectedly"), DatabaseUnavailable, "reached"),
         (psycopg.OperationalError('role "x" does not exist'), Misconfigured, "refuses the user"),
+        (psycopg.OperationalError("failed to resolve host 'x': [Errno -2] Name"), Misconfigured, "not known"),
+        (psycopg.OperationalError("failed to resolve host 'x': [Errno -3] Temporary"), DatabaseUnavailable, "just now"),
         (psycopg.InterfaceError("planted-value"), DatabaseUnavailable, "InterfaceError"),
         (psycopg.OperationalError("FATAL:  the database system is starting up"), DatabaseUnavailable, "started"),
         (Unanswered(), DatabaseUnavailable, "in time"),
@@ -194,6 +207,33 @@ def test_every_driver_error_has_a_meaning(error: Exception, kind: type[Grantkeep
     assert says in str(found)
     assert "grants at db.example" in str(found)
     assert "planted-value" not in str(found)
+
+
+@pytest.mark.parametrize("error", [_no_host(psycopg), _no_host(pymysql)], ids=["psycopg", "pymysql"])
+def test_a_name_that_is_not_found_is_mistyped_at_the_start_only(error: Exception) -> None:
+    """R-14, R-42: a database that is started anew, or a resolver in trouble, is waited for."""
+    assert type(failures.translated(error, "grants")) is Misconfigured
+    assert type(failures.translated(error, "grants", worked=True)) is DatabaseUnavailable
+
+
+def test_a_store_that_worked_waits_for_its_host_to_be_found_again(
+    postgresql_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-42: by every way to the database; a store that never worked says that the name is wrong."""
+
+    def connect(*_args: object, **_options: object) -> None:
+        raise _no_host(psycopg)
+
+    with postgresql_server.database() as url, closing(SqlStore(url)) as store, closing(SqlStore(url)) as new:
+        store.migrate()
+        store.insert_grant(grant_row())
+        postgresql_server.hang_up(url.partition("?")[0].rpartition("/")[2])
+        monkeypatch.setattr(Bounded, "connect", connect)
+        for verb in ("grant", "grants", "save_grant", "insert_grant"):
+            with pytest.raises(DatabaseUnavailable, match="just now"):
+                uses(store)[verb]()
+        with pytest.raises(Misconfigured, match="is not known"):
+            new.grants()
 
 
 def test_only_the_unique_constraint_is_a_conflict(store: SqlStore) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from socket import gaierror
+from socket import EAI_AGAIN, gaierror
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -126,6 +127,8 @@ _SAID: Final = {
     "session is read-only": "25006",  # of a URL with target_session_attrs=read-write, when no host can write
 }
 _UNKNOWN_HOST: Final = ("failed to resolve host", "could not translate host name")
+# psycopg resolves names itself and repeats Python's error, libpq repeats the C library's words.
+_RESOLVER_AWAY: Final = re.compile(rf"\[Errno {int(EAI_AGAIN)}\]|Temporary failure in name resolution")
 _NOT_UTF8: Final = "Could not decode to UTF-8"  # CPython's sqlite3, without a code; the text that follows is the value
 UNIQUE: Final = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "MySQL 1062"})
 # PyMySQL's own numbers for a server that is not there, or not any more, and for a connection that it closed itself.
@@ -133,18 +136,21 @@ _GONE: Final = frozenset({0, 2002, 2003, 2006, 2013, 2014, 2055})
 
 
 @contextmanager
-def translated_errors(where: str) -> Iterator[None]:
+def translated_errors(where: str, *, worked: bool = False) -> Iterator[None]:
     """Raise what `translated` makes of any error of SQLAlchemy or a driver."""
     try:
         yield
     except PoolExhausted:
         raise DatabaseUnavailable(f"All connections to {where} are in use.", advice="Try again.") from None
     except SQLAlchemyError as error:
-        raise translated(_cause(error), where) from None
+        raise translated(_cause(error), where, worked=worked) from None
 
 
-def translated(error: BaseException, where: str) -> GrantkeeperError:
+def translated(error: BaseException, where: str, *, worked: bool = False) -> GrantkeeperError:
     """Return the error to raise for a driver's error at `where`, which names the database without its password.
+
+    `worked`: it was used before, so that a host that is not known any more is trouble with the resolver, or a server
+    that is being started, and no mistyped name.
 
     Conflict for a broken unique constraint; Misconfigured for what stays wrong until somebody changes it (no tables,
     no such database, login refused, file unreadable or damaged); SealBroken for a row with text that is none;
@@ -161,8 +167,10 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
         return Misconfigured(f"The database {where} {said}.", advice=advice)
     if code == "unreachable":
         return DatabaseUnavailable(f"The database {where} cannot be reached.", advice=_START)
-    if code == "unknown host":
+    if code == "unknown host" and not worked:
         return Misconfigured(f"The host of the database {where} is not known.", advice=_CORRECT)
+    if code in {"unknown host", "no resolver"}:
+        return DatabaseUnavailable(f"The host of the database {where} is not found just now.", advice="Try again.")
     said = _PASSING.get(code, f"did not do its work ({code})")
     return DatabaseUnavailable(f"The database {where} {said}.", advice="Try again.")
 
@@ -170,7 +178,8 @@ def translated(error: BaseException, where: str) -> GrantkeeperError:
 def error_code(error: BaseException) -> str:
     """Return the SQLSTATE, SQLite's result code, MySQL's number, or what has none of them in a word.
 
-    The words are `unreachable`, `unknown host`, `no text`, and the error's class for what is not known here.
+    The words are `unreachable`, `unknown host`, `no resolver`, `no text`, and the error's class for what is not known
+    here.
     """
     if type(error).__module__.startswith("pymysql"):
         return _mysql_code(error)
@@ -186,7 +195,7 @@ def error_code(error: BaseException) -> str:
     if said.startswith(_NOT_UTF8):
         return "no text"
     if any(words in said for words in _UNKNOWN_HOST):
-        return "unknown host"
+        return "no resolver" if _RESOLVER_AWAY.search(said) else "unknown host"
     return next((code for words, code in _SAID.items() if words in said), "unreachable")
 
 
@@ -210,8 +219,9 @@ def is_silence(error: BaseException) -> bool:
 
 def _mysql_code(error: BaseException) -> str:
     number = error.args[0] if error.args else 0
-    if isinstance(getattr(error, "original_exception", None), gaierror):
-        return "unknown host"
+    trouble = getattr(error, "original_exception", None)
+    if isinstance(trouble, gaierror):
+        return "no resolver" if trouble.errno == EAI_AGAIN else "unknown host"
     return "unreachable" if number in _GONE else f"MySQL {number}"
 
 

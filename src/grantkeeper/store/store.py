@@ -133,7 +133,7 @@ class SqlStore(FlowRecords):
         Raises:
             Misconfigured: there are none, or older or newer ones; the message says what to do.
         """
-        with translated_errors(self._where), self._engine.connect() as connection:
+        with translated_errors(self._where, worked=self._checked), self._engine.connect() as connection:
             schema.check(connection)
         self._checked = True
 
@@ -173,7 +173,7 @@ class SqlStore(FlowRecords):
     def _read_here(self) -> str:
         if not self._checked:
             self.check()
-        with translated_errors(self._where):
+        with translated_errors(self._where, worked=self._checked):
             return installations.here(self._engine)
 
     def grant(self, grant_id: str, *, patience: timedelta | None = None) -> GrantRow | None:
@@ -186,7 +186,7 @@ class SqlStore(FlowRecords):
         except (self._driver_error, SQLAlchemyError) as error:
             if patience and is_silence(error):
                 self._kept.drop()
-                raise translated(error, self._where) from None
+                raise translated(error, self._where, worked=self._checked) from None
             # The kept connections may be gone; the plain way reads again, and says what is wrong if it still is.
             self._kept.drop()
             again = self._read(_GRANT_BY_ID, {"key": key})
@@ -376,7 +376,7 @@ class SqlStore(FlowRecords):
         """Return the rows of one SELECT; once more when its connection turns out to be gone."""
         if not self._checked:
             self.check()
-        with translated_errors(self._where):
+        with translated_errors(self._where, worked=self._checked):
             try:
                 return self._fetched(statement, values)
             except DBAPIError as error:
@@ -408,8 +408,8 @@ class SqlStore(FlowRecords):
                 self._kept.drop()
                 doubt = is_silence(error) or isinstance(error, NotMadeError)
                 if error_code(error) == UNANSWERED:  # another wait as long would be too long
-                    raise translated(error, self._where) from None
-        with translated_errors(self._where):
+                    raise translated(error, self._where, worked=self._checked) from None
+        with translated_errors(self._where, worked=self._checked):
             return self._writer.change(
                 lambda connection: connection.execute(statement, values).rowcount, landed, doubt=doubt
             )
@@ -423,7 +423,7 @@ class SqlStore(FlowRecords):
     def _written(self, work: Work, landed: Landed | None = None) -> int:
         if not self._checked:
             self.check()
-        with translated_errors(self._where):
+        with translated_errors(self._where, worked=self._checked):
             return self._writer.change(work, landed)
 
     def _forked(self) -> None:

@@ -38,8 +38,7 @@ def test_ten_minutes_without_a_database_lose_nothing(scene: Scene, error: Grantk
         assert scene.pauses.turn()
         assert scene.clock.now() - last <= 2 * SECOND
     assert scene.row(grant).generation == 1
-    if error is AWAY:
-        assert keeper.token(grant).value == token.value
+    assert keeper.token(grant).value == token.value
     comes_back(scene)
     saved_in_the_background(scene)
 

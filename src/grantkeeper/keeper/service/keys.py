@@ -22,6 +22,7 @@ from ...errors import (
     GrantkeeperError,
     InvalidInput,
     KeyRefused,
+    Misconfigured,
     NotFound,
     TooManyRequests,
     printable,
@@ -204,7 +205,7 @@ class ApiKeys:
         now, known = self._now(), self._held.get(digest)
         try:
             found = self._store.get(key_id)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Misconfigured):  # as tokens are: its password may have been changed
             if known is None or not timedelta() <= now - known.looked_at < AWAY:
                 raise
             return known
@@ -315,9 +316,9 @@ class ApiKeys:
         ]
         try:
             self._store.note_used(used, uses)
-        except (DatabaseUnavailable, Conflict) as error:
+        except GrantkeeperError as error:
             self._count_again(reads, used)
-            if isinstance(error, DatabaseUnavailable):
+            if not isinstance(error, Conflict):
                 raise
 
     def _count_again(

@@ -104,7 +104,7 @@ class TokenKeeping:
         self._looks_began.append(began := self._now())
         try:
             row = self._active_row(grant_id, patience=LOOK_PATIENCE)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, Misconfigured):  # a password that was changed keeps no living token from anybody
             self._away_since = self._now()
             alive = self._memory.alive(grant_id, min_ttl)  # that took time
             if alive is None:
