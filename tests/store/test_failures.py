@@ -55,8 +55,9 @@ def _no_host(driver: ModuleType) -> Exception:
     """Return a driver's error for a host without an address, as its own resolver makes it."""
     if driver is psycopg:
         return psycopg.OperationalError("failed to resolve host 'db.example': [Errno -2] Name or service not known")
-    error = pymysql.err.OperationalError(2003, "planted-value")
-    error.original_exception = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    cause = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    error: Exception = pymysql.err.OperationalError(2003, "planted-value")
+    vars(error)["original_exception"] = cause
     return error
 
 
