@@ -16,7 +16,7 @@ from browser.person import Window
 from browser.serving import Service
 from grantkeeper.errors import ConsentRequired
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import Grant
+from grantkeeper.model import NOTHING, Grant, Tally
 from webhooks.receiver import Receiver, listening
 
 pytestmark = pytest.mark.browser
@@ -51,7 +51,27 @@ def grants(service: Service) -> dict[str, Grant]:
         keeper.refresh(found["consent"].id)
     keeper.discover(found["active"].id)
     _links_and_keys(keeper, found["active"])
+    _hours(keeper)
     return found
+
+
+def _hours(keeper: Keeper) -> None:
+    """Two days of refreshes at one OAuth client, while the other fails."""
+    now = keeper.overview.now()
+    hour = int(now.timestamp()) // 3600
+    tallies = [
+        Tally(
+            client="google-ads",
+            hour=hour - back,
+            refreshed=40 + 13 * back % 50,
+            refused=back % 3,
+            trouble=back % 4,
+            ours=0,
+        )
+        for back in range(40)
+    ]
+    keeper._store.health.add({(each.client, each.hour): each for each in tallies})
+    keeper._store.health.mark("ad-manager", failing=True, why="outage", at=now, beside=NOTHING)
 
 
 def _links_and_keys(keeper: Keeper, read: Grant) -> None:
@@ -90,9 +110,10 @@ def test_rooms(staff: Callable[..., Staff], grants: dict[str, Grant], window: Wi
 
 @each_window
 def test_empty(staff: Callable[..., Staff], window: Window) -> None:
-    """Each room on the first day: it says what to do."""
+    """Each room on the first day: it says what to do, below the business's own logo."""
     one = staff(window)
     one.come_in()
+    assert int(one.page.evaluate("document.querySelector('img.logo').naturalWidth")) > 0
     rooms = ("Grants", "Links", "Clients", "API keys", "Webhooks", "Operators", "Audit log")
     paths = ("/grants", "/links", "/clients", "/keys", "/webhooks", "/operators", "/audit")
     for heading, path in zip(rooms, paths, strict=True):

@@ -32,7 +32,7 @@ LINK_STATUS: Final = {
     LinkStatus.INVITED: "Not opened yet",
     LinkStatus.OPENED: "Opened",
     LinkStatus.FAILED: "Failed, may be tried again",
-    LinkStatus.CONSENTED: "Consented, waits for you",
+    LinkStatus.CONSENTED: "Waits for you",
     LinkStatus.CONFIRMED: "Done",
     LinkStatus.EXPIRED: "Expired",
     LinkStatus.REVOKED: "Revoked",
