@@ -46,7 +46,9 @@ def test_the_whole_journey(service: Service, staff: Callable[..., Staff], phone:
         _confirm(operator)
         assert len(remote.token(grant.id).value.reveal()) > 20
         assert remote.get(grant.id).status is GrantStatus.ACTIVE
+        service.keeper.keys.flush()
         operator.page.reload()
+        assert "reports" in operator.page.inner_text("section:has(#may) table")
         operator.see(OWNER, "5-read")
 
         _disconnect(operator)

@@ -96,7 +96,9 @@ def joined(values: Any) -> str:
 def _written(value: Any) -> str:
     """Return data of an event or an audit entry as people read it: `key: value; key: value`."""
     if isinstance(value, dict):
-        return "; ".join(f"{name.replace('_', ' ')}: {_written(each)}" for name, each in value.items() if each != "")
+        return "; ".join(
+            f"{name.replace('_', ' ')}: {_written(each)}" for name, each in value.items() if each not in ("", [])
+        )
     if isinstance(value, (list, tuple)):
         return ", ".join(_written(each) for each in value)
     return printable("none" if value is None else str(value), 300)

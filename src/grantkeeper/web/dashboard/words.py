@@ -103,6 +103,7 @@ ACTIONS: Final = {
     "grant.revoke": "Disconnected",
     "grant.confirm": "Confirmed",
     "grant.refresh": "Refreshed by hand",
+    "grant.share": "Chose what is shared",
     "link.create": "Link made",
     "link.revoke": "Link revoked",
     "key.create": "Key made",
