@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from grantkeeper.errors import InvalidInput
 from grantkeeper.keeper import Keeper
@@ -66,6 +67,23 @@ def test_every_answer_has_the_id_of_its_request(ask: Ask) -> None:
     assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
     assert len(set(ids)) == len(ids)
     assert answers[2].json()["request_id"] == ids[2]
+
+
+@pytest.mark.parametrize("target", ["*", "http://elsewhere.example/v1/grants", ""])
+def test_what_is_no_path_leads_nowhere(ask: Ask, target: str) -> None:
+    """`OPTIONS *` and what is meant for a forward proxy (RFC 9112 3.2) are answered as an unknown page is."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "OPTIONS", "path": target, "query_string": b"", "headers": []}
+    asyncio.run(ask(PARTS).service(scope, receive, send))
+
+    assert sent[0]["status"] == 404
 
 
 @pytest.mark.parametrize("name", SPOOFS)

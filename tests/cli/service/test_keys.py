@@ -34,6 +34,20 @@ def test_a_key_is_made_used_listed_and_ended(home: Home) -> None:
         keeper.keys.check(secret)
 
 
+def test_all_keys_are_ended_at_once(home: Home) -> None:
+    """V-43: the switch for the day when a key has leaked and nobody knows which."""
+    secrets = [home.call("keys", "create", name, "--scope", "tokens:read").out.strip() for name in ("one", "two")]
+
+    assert home.call("keys", "revoke").code == 2
+    assert home.call("keys", "revoke", "some-key", "--all").code == 2
+    assert home.call("keys", "revoke", "--all").code == 2
+    assert {each["name"] for each in home.call("keys", "revoke", "--all", "--yes", "--json").json} == {"one", "two"}
+    with opened(home) as keeper:
+        for secret in secrets:
+            with pytest.raises(KeyRefused, match="over"):
+                keeper.keys.check(secret)
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

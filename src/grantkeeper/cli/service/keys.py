@@ -78,17 +78,28 @@ def list_keys(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 def revoke(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A key's id, as `keys list` shows it.")],
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="A key's id, as `keys list` shows it.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every key: when one has leaked and nobody knows which.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End an API key; whoever uses it is refused within a second."""
+    """End an API key, or all of them; whoever uses one is refused within a second."""
+    if (key is None) is not every:
+        raise typer.BadParameter("say which key, or --all", param_hint="KEY")
     with open_keeper(ctx) as keeper:
-        found = keeper.keys.get(key)
+        found = (
+            [keeper.keys.get(key)] if key is not None else [each for each in keeper.keys.all() if not each.revoked_at]
+        )
         if not yes:
             _ask(found)
-        done = keeper.keys.revoke(found.id, by=_BY)
-    output.result_json(_data(done)) if as_json else output.result(f"{done.name} ({done.id}) is refused from now on.")
+        done = [keeper.keys.revoke(each.id, by=_BY) for each in found]
+    if as_json:
+        output.result_json([_data(each) for each in done] if every else _data(done[0]))
+        return
+    for each in done:
+        output.result(f"{each.name} ({each.id}) is refused from now on.")
 
 
 def _life(text: str) -> timedelta:
@@ -98,13 +109,14 @@ def _life(text: str) -> timedelta:
     return timedelta(days=int(found[1]))
 
 
-def _ask(key: ApiKey) -> None:
+def _ask(keys: list[ApiKey]) -> None:
     import sys
 
     if not sys.stdin.isatty():
         output.note("Nothing was changed: there is nobody to ask here; say --yes.")
         raise typer.Exit(Exit.USAGE)
-    if not typer.confirm(f"End the key {key.name} ({key.id})?", err=True):
+    which = f"the key {keys[0].name} ({keys[0].id})" if len(keys) == 1 else f"{len(keys)} keys"
+    if not typer.confirm(f"End {which}?", err=True):
         output.note("Nothing was changed.")
         raise typer.Exit(Exit.DENIED)
 

@@ -89,6 +89,9 @@ class Service:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith("/"):  # OPTIONS * (RFC 9110 9.3.7), and addresses for a forward proxy
+            await _nowhere(send)
+            return
         if scope["path"] in PATHS:
             if self._names.plain(scope["headers"]):
                 await self._probes(scope, receive, send)

@@ -249,7 +249,7 @@ async def _busy(send: Send) -> None:
 
 def _kind(path: str) -> str:
     """Return which lane a request is in: a dashboard that is busy holds up no link, and no program."""
-    first = path.split("/", 2)[1]
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
     return first if first in ("v1", "dashboard", "callback") else ""
 
 
