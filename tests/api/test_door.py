@@ -83,7 +83,9 @@ def test_a_conflict_may_be_tried_again_under_the_same_key(
     assert (first.status_code, again.status_code) == (409, 200)
 
 
-def test_what_was_cut_off_is_not_begun_again(site: Site, asker: Asker, grant: Grant, keeper: Keeper) -> None:
+def test_what_was_cut_off_is_not_begun_again(
+    site: Site, asker: Asker, grant: Grant, keeper: Keeper, emulator: Emulator
+) -> None:
     """A caller that is cut off does not know what became of it; its repetition must not do it a second time."""
     begun: list[str] = []
 
@@ -97,6 +99,12 @@ def test_what_was_cut_off_is_not_begun_again(site: Site, asker: Asker, grant: Gr
     again = asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="cut")
 
     assert (again.status_code, again.json()["error"], begun) == (409, "Conflict", ["confirm"])
+    assert "under way" in again.json()["detail"]
+    emulator.clock.advance(timedelta(minutes=6))
+    later = asker.post(f"/v1/grants/{grant.id}/confirm", idempotency_key="cut")
+    assert (later.status_code, begun) == (409, ["confirm"])
+    assert "interrupted" in later.json()["detail"]
+    assert "new Idempotency-Key" in later.json()["advice"]
 
 
 def test_what_two_programs_call_alike_is_not_the_same(site: Site, keeper: Keeper) -> None:

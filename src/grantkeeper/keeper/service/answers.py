@@ -12,6 +12,8 @@ from ..parts import Parts
 
 KEPT: Final = timedelta(hours=24)
 """How long a request may be sent again under the same key: longer than any client tries."""
+LONGEST: Final = timedelta(minutes=5)
+"""What is under way for longer was interrupted: the service ends requests after two minutes."""
 _TABLE: Final = "answer"
 
 
@@ -46,7 +48,12 @@ class KeptAnswers:
                 "This Idempotency-Key was used for another request.", advice="Make a new one for each request."
             )
         if known.status is None or known.key is None or known.data is None:
-            raise Conflict("The same request is under way, or was interrupted.", advice="Send it again in a moment.")
+            if known.expires_at is not None and known.expires_at - KEPT < now - LONGEST:
+                raise Conflict(
+                    "The first such request was interrupted: what it did is not known.",
+                    advice="Look at what there is, and send what is missing with a new Idempotency-Key.",
+                )
+            raise Conflict("The same request is under way.", advice="Send it again in a moment.")
         sealed = Sealed(key=known.key, data=known.data)
         return known.status, self._vault.open_secret(sealed, table=_TABLE, row=name, column="body").reveal().encode()
 

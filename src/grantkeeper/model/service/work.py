@@ -94,6 +94,7 @@ class Answered:
     status: int | None
     key: bytes | None
     data: bytes | None
+    expires_at: datetime | None
 
 
 class IdempotencyStore(Protocol):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ....model import Answered
 from ... import tables
-from ...rows import instant
+from ...rows import instant, moment
 from ..access import Access
 
 _ANSWER: Final = tables.answer.columns
@@ -74,4 +74,5 @@ def _answered(columns: Any) -> Answered:
         status=columns.status,
         key=None if key is None else bytes(key),
         data=None if data is None else bytes(data),
+        expires_at=moment(columns.expires_at),
     )
