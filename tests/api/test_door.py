@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from api.asking import Asker, Site
 from grantkeeper import Grant, GrantStatus, Keeper
+from grantkeeper.emulator import Emulator
 from grantkeeper.errors import Conflict, DatabaseUnavailable, GrantkeeperError, Misconfigured, ProviderWords, SealBroken
 from grantkeeper.testing import Connect
 from grantkeeper.web.api.problems import problem_of
