@@ -281,7 +281,9 @@ _PRINTED_BY: Final = {
 
 
 def _of_command(words: Any) -> frozenset[str]:
-    return frozenset().union(*(_PRINTED_BY.get(str(word), set()) for word in words or ()))
+    texts = [str(word) for word in words or ()]
+    asked = [text.rpartition("/")[2] for text in texts if text.startswith("http")]  # what curl asks the API for
+    return frozenset().union(*(_PRINTED_BY.get(text, set()) for text in (*texts, *asked)))
 
 
 def _invoked(result: Any, _self: Any, _app: Any, args: Any = None, *_rest: Any, **_options: Any) -> None:

@@ -292,9 +292,12 @@ class AsyncKeeper:
         """See `Keeper.hand_out`."""
         return await self._run(self._database, self.keeper.hand_out, grant_id, form=form, who=who, by=by)
 
-    async def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
+    async def revoke(
+        self, grant_id: str, *, siblings: Siblings = "keep", version: int | None = None, by: str = "program"
+    ) -> Revocation:
         """See `Keeper.revoke`."""
-        return await self._run(self._calls, self.keeper.revoke, grant_id, siblings=siblings, by=by)
+        revoke = self.keeper.revoke
+        return await self._run(self._calls, revoke, grant_id, siblings=siblings, version=version, by=by)
 
     async def erase(self, owner: str, *, by: str = "program") -> Erasure:
         """See `Keeper.erase`."""

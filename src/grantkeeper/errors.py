@@ -36,6 +36,7 @@ WORDS_LIMIT = 300
 _SECRETS: Final = re.compile(
     r"bearer\s+[\w.~+/=-]{16,}"  # an Authorization header, RFC 6750 2.1
     r"|ya29\.[\w.-]+|(?<!\w)1//[\w-]{8,}|(?<!\w)4/0[\w-]{16,}|GOCSPX-[\w-]+"  # Google's tokens, codes, secrets
+    r"|(?<!\w)whsec_[\w+/=-]+|(?<!\w)gk_[\w]{8,}"  # our own: what signs webhooks, API keys
     r"|(?<!\w)eyJ[\w-]{8,}(?:\.[\w-]+)*"  # a JWT, RFC 7519
     # Anything else of that length that has a digit: the longest of Google's codes are letters and underscores only,
     # and its request ids are shorter. No slash, or addresses of documentation would go, too.

@@ -47,7 +47,11 @@ class Asker:
         content = None if body is None else json.dumps(body).encode()
         kind = {} if content is None else {"content-type": "application/json"}
         request = self.http.request(
-            method, path, content=content, headers={**sent, **kind, **(headers or {})}, params=dict(query or {})
+            method,
+            path,
+            content=content,
+            headers={**sent, **kind, **(headers or {})},
+            params=dict(query) if query else None,
         )
         answer = self._runner.run(request)
         del answer.headers["x-request-id"]  # another with each

@@ -31,9 +31,15 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def path_of(operation: Operation, grant_id: str, link_id: str = "lk_none", key_id: str = "none") -> str:
+def path_of(
+    operation: Operation,
+    grant_id: str,
+    link_id: str = "lk_none",
+    key_id: str = "none",
+    endpoint_id: str = "ep_none",
+) -> str:
     """Return the path of an operation about these."""
-    return operation.path.format(grant_id=grant_id, link_id=link_id, key_id=key_id, endpoint_id="ep_none")
+    return operation.path.format(grant_id=grant_id, link_id=link_id, key_id=key_id, endpoint_id=endpoint_id)
 
 
 def call(asker: Asker, operation: Operation, path: str) -> Any:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import httpx2
+import msgspec
 import pytest
 
 from api.asking import Asker, Site
 from grantkeeper import DatabaseUnavailable, Grant, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect
+from grantkeeper.web.api.table import OPERATIONS
+from grantkeeper.web.api.values import Token
 from keeper.people import IDA, TOM, refreshes
+from service.served import served_keeper
 
 pytestmark = pytest.mark.reveals("access token")
 
@@ -172,3 +177,72 @@ def test_who_read_which_token_is_counted(site: Site, keeper: Keeper, grant: Gran
     (use,) = keeper.keys.uses(grant_id=grant.id)
     assert use.reads == 6
     assert next(key for key in keeper.keys.all() if key.id == use.key_id).last_used_at is not None
+
+
+@pytest.mark.parametrize("min_ttl", ["-1", "86401", "1.5", "x", "", " 5", "null", "1e9", "0x10", "9" * 40])
+def test_min_ttl_is_from_nothing_to_a_day(asker: Asker, grant: Grant, emulator: Emulator, min_ttl: str) -> None:
+    """In seconds; anything else is refused, from memory and from the database, and nothing is refreshed for it."""
+    path, before = f"/v1/grants/{grant.id}/token", refreshes(emulator)
+    for _ in ("database", "memory"):
+        answer = asker.get(path, min_ttl=min_ttl)
+        assert (answer.status_code, answer.json()["error"]) == (422, "InvalidInput")
+        assert asker.get(path).status_code == 200
+    assert refreshes(emulator) == before
+
+
+@pytest.mark.parametrize("min_ttl", [0, 1, 3000])
+def test_a_token_lives_as_long_as_was_asked_for(asker: Asker, grant: Grant, emulator: Emulator, min_ttl: int) -> None:
+    """R-08: at least."""
+    emulator.clock.advance(timedelta(minutes=30))
+    answer = asker.get(f"/v1/grants/{grant.id}/token", min_ttl=min_ttl)
+
+    assert answer.status_code == 200
+    left = datetime.fromisoformat(answer.json()["expires_at"]) - emulator.clock.now()
+    assert left >= timedelta(seconds=min_ttl)
+
+
+def test_a_token_cannot_be_had_for_longer_than_the_provider_gives(asker: Asker, grant: Grant) -> None:
+    """A day is a good number of seconds, and more than Google's hour: a problem that says so, and never a 5xx."""
+    answer = asker.get(f"/v1/grants/{grant.id}/token", min_ttl=86_400)
+
+    assert answer.status_code == 422
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_no_other_answer_has_a_token() -> None:
+    """V-43, V-44: there is no list with tokens, and no answer that could hold a refresh token."""
+    _, schemas = msgspec.json.schema_components([each.answers for each in OPERATIONS if each.answers is not None])
+    named = {
+        name
+        for name, schema in schemas.items()
+        if {"access_token", "refresh_token"} & set(schema.get("properties", ()))
+    }
+
+    assert named == {"Token"}
+    assert "refresh_token" not in schemas["Token"]["properties"]
+    assert {each.name for each in OPERATIONS if each.answers is Token} == {"readToken", "refreshToken"}
+
+
+def test_reading_everybody_is_stopped_and_written_down_over_a_connection(keeper: Keeper, connect: Connect) -> None:
+    """V-43, V-65: at the service's own limit, whichever operation reads; the audit log says which key it was."""
+    grants = [connect(f"owner-{number}", person) for number, person in enumerate((IDA, TOM, IDA, TOM))]
+    with served_keeper(keeper) as at:
+        keeper.keys.distinct_per_minute = 3
+        reader, admin = at.key("tokens:read").reveal(), at.key("admin").reveal()
+        with httpx2.Client(base_url=at.url, headers={"authorization": f"Bearer {reader}"}) as http:
+            found = [http.get(f"/v1/grants/{each.id}/token") for each in grants[:2]]
+            found += [http.post(f"/v1/grants/{each.id}/refresh") for each in grants[2:]]
+            again = http.get(f"/v1/grants/{grants[3].id}/token")
+        entries = httpx2.get(
+            f"{at.url}/v1/audit", params={"target": f"key:{reader[3:19]}"}, headers={"authorization": f"Bearer {admin}"}
+        ).json()["items"]
+
+    assert [each.status_code for each in found] == [200, 200, 200, 429]
+    assert again.status_code == 429
+    assert 1 <= int(again.headers["retry-after"]) <= 60
+    told = [each for each in entries if each["action"] == "key.budget_exceeded"]
+    assert [each["actor"] for each in told] == [f"key:{reader[3:19]}"]
+    keeper.keys.flush()
+    assert {use.grant_id: use.reads for use in keeper.keys.uses(key_id=reader[3:19])} == {
+        each.id: 1 for each in grants[:3]
+    }

@@ -336,16 +336,19 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
 
     # --- ending -----------------------------------------------------------------------------------------------
 
-    def revoke(self, grant_id: str, *, siblings: Siblings = "keep", by: str = "program") -> Revocation:
+    def revoke(
+        self, grant_id: str, *, siblings: Siblings = "keep", version: int | None = None, by: str = "program"
+    ) -> Revocation:
         """End a grant: unusable here at once, its tokens erased, and revoked at the provider (RFC 7009).
 
         At Google a revocation ends all grants of that person in the whole Cloud project. While such siblings live, the
         grant is ended here only (`at_provider="kept"`); `siblings="end"` ends them all, and says so in each. One that
         is a sibling only perhaps, as `siblings` explains, counts as well; on "end" it is left as it is, and its next
         refresh tells whether it ended.
-        Calling it again is harmless, and repeats a revocation that is `pending`. `by` goes into the audit log.
+        Calling it again is harmless, and repeats a revocation that is `pending`. With `version`, only the grant that
+        you looked at is ended: Conflict when it was changed since. `by` goes into the audit log.
         """
-        return self._revoking.revoke(grant_id, siblings, by=by)
+        return self._revoking.revoke(grant_id, siblings, version=version, by=by)
 
     def close(self) -> None:
         """Close the database and HTTP pools; may be called twice.

@@ -75,13 +75,13 @@ class Revoking:
                 return found
             after = rows[-1].grant.id
 
-    def revoke(self, grant_id: str, siblings: Siblings, *, by: str) -> Revocation:
+    def revoke(self, grant_id: str, siblings: Siblings, *, version: int | None = None, by: str) -> Revocation:
         """End the grant here at once, then at the provider when nobody else lives from it there (O-50, O-51).
 
         Where it is not known whether another grant is the same person's, the provider is told only on `end`; that
         other grant is left as it is then, and its next refresh tells whether it ended.
         """
-        row = self._end_here(grant_id, by=by, siblings=siblings)
+        row = self._end_here(grant_id, by=by, siblings=siblings, version=version)
         others = self.siblings(row.grant)
         if others and siblings == "keep":
             return Revocation(grant=self._erased(row), at_provider="kept", siblings=len(others))
@@ -111,8 +111,10 @@ class Revoking:
             return None
         return tokens.refresh_token or tokens.access_token
 
-    def _end_here(self, grant_id: str, *, by: str, siblings: Siblings) -> GrantRow:
+    def _end_here(self, grant_id: str, *, by: str, siblings: Siblings, version: int | None) -> GrantRow:
         def ended(row: GrantRow) -> GrantRow:
+            if version is not None and row.grant.version != version:
+                raise Conflict(f"Grant {grant_id} was changed meanwhile.", advice="Read it again, then decide.")
             grant = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.DISCONNECTED)
             return replace(row, grant=grant)
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("grantkeeper.web")
 _IDEMPOTENCY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_ONCE: Final = (b"if-match", b"last-event-id")
+"""Headers of which a second one would contradict the first."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -88,6 +90,8 @@ class Api:
             state["lane"] = "database"
         self._by_key.take(key.id)
         _check_may(key, operation)
+        for name in _ONCE:
+            header(scope, name)
         query = asked(operation.query, query_of(scope))
         body = await body_of(scope, receive) if scope["method"] in ("POST", "PUT", "PATCH") else b""
         call = Call(

@@ -31,6 +31,7 @@ _STATUSES: Final[tuple[tuple[type[GrantkeeperError], int], ...]] = (
     (errors.Misconfigured, 500),
     (errors.ProviderUnavailable, 503),
     (errors.DatabaseUnavailable, 503),
+    (errors.ServiceUnavailable, 503),
     (errors.BadCallback, 409),
     (errors.NotFound, 404),
     (errors.SealBroken, 500),

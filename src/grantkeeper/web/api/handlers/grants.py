@@ -74,7 +74,13 @@ async def revoke(call: Call) -> Answer:
         raise _changed()
     if call.query.siblings == "end" and call.key.restricted:
         await _check_siblings(call, grant)
-    return Answer(body=await call.keeper.revoke(grant.id, siblings=call.query.siblings, by=call.by))
+    siblings = call.query.siblings
+    try:
+        return Answer(body=await call.keeper.revoke(grant.id, siblings=siblings, version=wanted, by=call.by))
+    except Conflict:  # between our look at it and its end
+        if wanted is not None:
+            raise _changed() from None
+        raise
 
 
 async def history(call: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -77,11 +78,12 @@ def parsed(kind: type[msgspec.Struct] | None, scope: Scope, body: bytes) -> Any:
     if sent != "application/json":
         raise Refused(415, "unsupported_media_type", "Send JSON, as application/json.")
     try:
-        found = read_strict_object(body)
+        found = read_strict_object(body.decode())  # RFC 8259 8.1: nobody guesses how a name was meant
+        json.dumps(found, ensure_ascii=False).encode()  # 8.2: half of a surrogate pair is no text
     except (ValueError, RecursionError):
         found = None
     if found is None:
-        raise Refused(400, "not_json", "The body is not a JSON object, or names a member twice.")
+        raise Refused(400, "not_json", "The body is not a JSON object in UTF-8, or names a member twice.")
     if kind is None:
         if found:
             raise InvalidInput("This takes no body.")
