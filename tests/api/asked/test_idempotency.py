@@ -109,7 +109,7 @@ def test_a_second_that_comes_while_the_first_is_under_way_waits_its_turn(
 ) -> None:
     """409, and a moment later the answer; the first is done once."""
     begun, go_on = asyncio.Event(), asyncio.Event()
-    link = site.app._keeper.link
+    link = site.api._keeper.link
     calls: list[str] = []
 
     async def slow(*args: Any, **named: Any) -> Any:
@@ -130,7 +130,7 @@ def test_a_second_that_comes_while_the_first_is_under_way_waits_its_turn(
         go_on.set()
         return await first, second
 
-    monkeypatch.setattr(site.app._keeper, "link", slow)
+    monkeypatch.setattr(site.api._keeper, "link", slow)
     first, second = site._runner.run(two())
     third = asker.post("/v1/links", LINK, idempotency_key="once")
 

@@ -71,7 +71,7 @@ def failing(site: Site, asker: Asker, grant: Grant, monkeypatch: pytest.MonkeyPa
 
     def ask(error: Exception) -> Any:
         with monkeypatch.context() as patched:
-            patched.setattr(site.app._keeper, "siblings", lambda *_args, **_named: broken(error))
+            patched.setattr(site.api._keeper, "siblings", lambda *_args, **_named: broken(error))
             return asker.get(f"/v1/grants/{grant.id}/siblings")
 
     return ask

@@ -86,13 +86,13 @@ def test_a_change_between_the_look_and_the_end_is_noticed(
     site: Site, asker: Asker, keeper: Keeper, pending: Grant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is compared where the row is written, not only before: a race ends nothing."""
-    revoke_there = site.app._keeper.revoke
+    revoke_there = site.api._keeper.revoke
 
     async def late(*args: Any, **named: Any) -> Any:
         keeper.confirm(pending.id)
         return await revoke_there(*args, **named)
 
-    monkeypatch.setattr(site.app._keeper, "revoke", late)
+    monkeypatch.setattr(site.api._keeper, "revoke", late)
     answer = revoke(asker, pending, if_match=f'"v{pending.version}"')
 
     assert answer.status_code == 412

@@ -28,7 +28,7 @@ class Listener:
             "client": ("203.0.113.9", 1),
             "headers": headers,
         }
-        self._app = site.app
+        self._app = site.api
         self.heard, self.whole, self.broken = b"", False, False
         self._news, self._left = asyncio.Condition(), asyncio.Event()
         self.started: dict[str, Any] = {}

@@ -44,7 +44,7 @@ def run(site: Site, what: Coroutine[Any, Any, None]) -> None:
         async with asyncio.timeout(PATIENCE):
             while left := asyncio.all_tasks() - before:
                 await asyncio.wait(left)
-        assert site.app._ticker._listeners == 0
+        assert site.api._ticker._listeners == 0
 
     site._runner.run(alone())
 
@@ -127,11 +127,11 @@ def test_the_last_who_leaves_ends_the_looking(site: Site, secret: str, connect: 
     async def listen() -> None:
         async with Listener(site, secret) as one, Listener(site, secret) as other:
             await asyncio.gather(one.until(b"events follow"), other.until(b"events follow"))
-            looking = site.app._ticker._task
+            looking = site.api._ticker._task
             assert looking is not None
             one.leave()
             await one.end()
-            assert site.app._ticker._listeners == 1
+            assert site.api._ticker._listeners == 1
             assert not looking.done()
         async with asyncio.timeout(PATIENCE):
             await looking
@@ -215,7 +215,7 @@ def test_a_database_that_is_away_ends_a_stream_and_not_the_service(
 
     async def listen() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(site.app._keeper, "events", away)
+            patched.setattr(site.api._keeper, "events", away)
             async with Listener(site, secret) as listener:
                 await listener.end()
             assert listener.whole
