@@ -49,7 +49,7 @@ def test_a_killed_workers_claims_are_taken_over_when_their_time_is_up(opens: Ope
     emulator.clock.advance(timedelta(minutes=48))
     now = emulator.clock.now()
     due_at(one, grants, now)
-    taken = one.work.claim(one.client("google-ads"), until=now + timedelta(minutes=5), limit=10)
+    taken = one.work.claim(one.client("google-ads"), until=now + timedelta(minutes=5), limit=10, used_since=now)
     worker = Worker(two, threads=1)
 
     assert len(taken) == 3

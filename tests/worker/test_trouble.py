@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import LargeBinary, literal, update
 
 from grantkeeper import Grant, Keeper
 from grantkeeper.emulator import Emulator
@@ -51,6 +51,21 @@ def test_one_bad_row_in_many_is_quarantined_and_the_others_go_on(
     assert 7 <= tries <= 14  # of 144 rounds: after 1, 2, 4, ... minutes, then hours
     assert all(each.usable for each in map(keeper.get, [grant.id for grant in grants[1:]]))
     assert not any(kind.startswith("grant.consent") for kind in kinds(keeper))
+
+
+def test_a_row_that_no_name_leads_to_stops_no_round(opens: Opens, emulator: Emulator) -> None:
+    """R-52: neither the chore that schedules it nor a sweep goes round for ever, and the others go on."""
+    keeper = opens()
+    worker = Worker(keeper, threads=1)
+    grants = crowd(keeper, emulator, 4)
+    use(keeper, emulator, grants)
+    keeper.work.put(dict.fromkeys([each.id for each in grants], emulator.clock.now()))
+    alter(keeper, grants[0], due_at=None, id=literal(b"\xff", LargeBinary))
+    emulator.clock.advance(timedelta(minutes=50))
+
+    done = worker.sweep()
+    assert (tended(done), done.grants["failed"]) == (3, 1)
+    assert worker.sweep().grants == {}
 
 
 def test_nothing_is_hammered_while_a_provider_is_down(keeper: Keeper, emulator: Emulator, worker: Worker) -> None:

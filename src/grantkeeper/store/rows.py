@@ -16,7 +16,8 @@ from . import tables
 # `ended` follows from the status, the lease's end is for the database to judge; the rest is for a worker, for the
 # accounts, for imports.
 _BESIDE: Final = frozenset(
-    {"ended", "due_at", "used_at", "checked_at", "warned_at", "lease_until", "sharing", "imported", "imported_once"}
+    {"ended", "due_at", "used_at", "used_on", "checked_at", "warned_at"}
+    | {"lease_until", "sharing", "imported", "imported_once"}
 )
 GRANT_COLUMNS: Final = tuple(column for column in tables.grant.columns if column.name not in _BESIDE)
 FLOW_COLUMNS: Final = tuple(tables.flow.columns)

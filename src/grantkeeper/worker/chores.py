@@ -89,9 +89,11 @@ class Chores:
                     each.row.grant.id: next_due(each.row.grant, now=now, used=used_lately(each.used_at, now=now))
                     for each in batch.grants
                 }
-                # What cannot be read is named by who claims it.
-                work.first(times | dict.fromkeys(batch.unreadable, now))
-                count += len(batch)
+                # What cannot be read is named by who claims it. When nothing was written, others did it, or nobody can.
+                done = work.first(times | dict.fromkeys(batch.unreadable, now))
+                count += max(done, 0)
+                if not done:
+                    break
         return count
 
 

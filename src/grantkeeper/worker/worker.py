@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from grantkeeper.errors import GrantkeeperError
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import Claimed, OAuthClient
+from grantkeeper.model import OAuthClient
 from grantkeeper.renewal import DAY, NOTED_EVERY
 from grantkeeper.settings.service import ServiceSettings
 
@@ -223,8 +223,5 @@ class Worker:
     def _claimed_of(self, client: OAuthClient, room: int) -> list[Due]:
         """Claim grants of one client: first what somebody uses, whose token ends soonest, then daily checks."""
         now = self._work.now()
-        until, since = now + self._claim, now - DAY - NOTED_EVERY
-        used = self._work.claim(client, until=until, limit=room, used_since=since)
-        left = room - len(used)
-        rest = self._work.claim(client, until=until, limit=left) if left else Claimed()
-        return [*used.grants, *rest.grants, *used.unreadable, *rest.unreadable]
+        taken = self._work.claim(client, until=now + self._claim, limit=room, used_since=now - DAY - NOTED_EVERY)
+        return [*taken.grants, *taken.unreadable]

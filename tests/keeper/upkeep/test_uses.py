@@ -30,7 +30,7 @@ def known(keeper: Keeper, grant: Grant) -> DueGrant:
     """Return what the database knows of when it is due and was used."""
     now = keeper.work.now()
     keeper.work.put({grant.id: now})
-    (found,) = keeper.work.claim(keeper.client(grant.client), until=now, limit=1).grants
+    (found,) = keeper.work.claim(keeper.client(grant.client), until=now, limit=1, used_since=now).grants
     return found
 
 

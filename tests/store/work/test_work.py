@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
+from sqlalchemy.exc import DBAPIError
 
 from grantkeeper.model import Beside, DueGrant, Event, GrantStatus
 from grantkeeper.store import SqlStore, tables
@@ -19,6 +21,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 UNTIL = NOW + timedelta(minutes=5)
 ADS = "google-ads"
+WHEN: dict[str, Any] = {"now": NOW, "until": UNTIL, "used_since": NOW - DAY}
 
 
 def row(store: SqlStore, name: str, *, due: datetime | None, used: datetime | None = None, **changes: Any) -> None:
@@ -32,13 +35,13 @@ def row(store: SqlStore, name: str, *, due: datetime | None, used: datetime | No
 
 def claimed(store: SqlStore, *, limit: int = 100, client: str = ADS, **when: Any) -> list[str]:
     """Claim, and return the ids in order."""
-    taken = store.work.claim(client, **({"now": NOW, "until": UNTIL} | when), limit=limit)
+    taken = store.work.claim(client, **(WHEN | when), limit=limit)
     return [each.row.grant.id for each in taken.grants]
 
 
 def one(store: SqlStore, **when: Any) -> DueGrant:
     """Claim the one grant that is due."""
-    (found,) = store.work.claim(ADS, **({"now": NOW, "until": UNTIL} | when), limit=100).grants
+    (found,) = store.work.claim(ADS, **(WHEN | when), limit=100).grants
     return found
 
 
@@ -84,14 +87,18 @@ def test_only_active_grants_of_the_client_are_claimed(store: SqlStore) -> None:
     assert claimed(store, client="nobody's") == []
 
 
-def test_used_grants_can_be_claimed_alone(store: SqlStore) -> None:
-    """R-50: when much is due at once, what somebody uses comes first."""
-    row(store, "unused", due=NOW - HOUR)
-    row(store, "long ago", due=NOW - HOUR, used=NOW - 2 * DAY)
+def test_used_grants_are_claimed_first(store: SqlStore) -> None:
+    """R-50: when much is due at once, what somebody uses comes first, by the day; a clock ahead does no harm."""
+    row(store, "unused", due=NOW - 3 * HOUR)
+    row(store, "long ago", due=NOW - 2 * HOUR, used=NOW - 3 * DAY)
     row(store, "used", due=NOW, used=NOW - HOUR)
+    row(store, "used, earlier", due=NOW - HOUR, used=NOW)
+    row(store, "yesterday", due=NOW - 2 * HOUR, used=NOW - DAY)
+    row(store, "tomorrow", due=NOW, used=NOW + DAY)
 
-    assert claimed(store, used_since=NOW - DAY) == ["used"]
-    assert sorted(claimed(store)) == ["long ago", "unused"]
+    assert claimed(store, limit=3) == ["tomorrow", "used, earlier", "used"]
+    assert claimed(store, limit=2) == ["yesterday", "unused"]
+    assert claimed(store) == ["long ago"]
 
 
 def test_an_altered_row_is_claimed_and_named_and_stops_no_other(store: SqlStore) -> None:
@@ -106,10 +113,45 @@ def test_an_altered_row_is_claimed_and_named_and_stops_no_other(store: SqlStore)
         )
     )
 
-    taken = store.work.claim(ADS, now=NOW, until=UNTIL, limit=10)
+    taken = store.work.claim(ADS, **WHEN, limit=10)
 
     assert ([each.row.grant.id for each in taken.grants], taken.unreadable) == (["good"], ("bad",))
     assert claimed(store) == []
+
+
+@pytest.mark.parametrize("ident", [b"\xff", "a\0b"], ids=["no text", "a text that is not searched for"])
+def test_a_row_that_no_name_leads_to_is_in_nobodys_way(store: SqlStore, ident: Any) -> None:
+    """R-52: it is claimed and named once a day, and scheduled like others. On PostgreSQL each id is a name."""
+    row(store, "bad", due=NOW - HOUR)
+    row(store, "good", due=NOW)
+    _rename(store, "bad", ident)
+    if store._engine.dialect.name == "postgresql":
+        assert len(claimed(store)) == 2
+        return
+
+    assert [len(store.work.claim(ADS, **WHEN, limit=1)) for _ in range(3)] == [1, 1, 0]
+    assert claimed(store, now=NOW + DAY - HOUR, until=NOW + 2 * DAY) == ["good"]
+    assert len(store.work.claim(ADS, **(WHEN | {"now": NOW + DAY}), limit=9)) == 1
+
+
+@pytest.mark.parametrize("ident", [b"\xff", "a\0b"], ids=["no text", "a text that is not searched for"])
+def test_what_no_name_leads_to_is_scheduled_once(store: SqlStore, ident: Any) -> None:
+    """R-52: whoever schedules what never was comes to an end."""
+    row(store, "bad", due=None)
+    _rename(store, "bad", ident)
+
+    never = store.work.unscheduled(ADS, limit=10)
+    assert len(never) == 1
+    store.work.first(dict.fromkeys([*never.unreadable, *(each.row.grant.id for each in never.grants)], NOW))
+    assert len(store.work.unscheduled(ADS, limit=10)) == 0
+    assert len(store.work.claim(ADS, **WHEN, limit=10)) == 1
+
+
+def _rename(store: SqlStore, name: str, ident: Any) -> None:
+    """Let somebody write another id into a row, as it is and not as we would write it."""
+    with suppress(DBAPIError), store._writing.begin() as connection:
+        sign = "?" if store._engine.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(f"UPDATE grantkeeper_grant SET id = {sign} WHERE id = '{name}'", (ident,))
 
 
 def test_each_grant_is_claimed_by_one_of_many(store: SqlStore) -> None:

@@ -52,7 +52,7 @@ class Working:
 
     # --- what is due ------------------------------------------------------------------------------------------
 
-    def claim(self, client: OAuthClient, *, until: datetime, limit: int, used_since: datetime | None = None) -> Claimed:
+    def claim(self, client: OAuthClient, *, until: datetime, limit: int, used_since: datetime) -> Claimed:
         """Take grants of this client that are due, each for one caller; see `WorkStore.claim`."""
         return self._store.work.claim(client.name, now=self.now(), until=until, limit=limit, used_since=used_since)
 
@@ -73,9 +73,9 @@ class Working:
         """Return grants of this client that were never scheduled; takes none."""
         return self._store.work.unscheduled(client.name, limit=limit)
 
-    def first(self, due: Mapping[str, datetime]) -> None:
-        """Say when grants are due that were never scheduled."""
-        self._store.work.first(due)
+    def first(self, due: Mapping[str, datetime]) -> int:
+        """Say when grants are due that were never scheduled; returns how many were."""
+        return self._store.work.first(due)
 
     def put(self, due: Mapping[str, datetime]) -> None:
         """Put grants off, or give them back."""

@@ -43,13 +43,12 @@ class Claimed:
 class WorkStore(Protocol):
     """Due times; a part of the Store. What they cost follows what is due, not what exists."""
 
-    def claim(
-        self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
-    ) -> Claimed:
-        """Take active grants of this client that are due, each for one caller; earliest first.
+    def claim(self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime) -> Claimed:
+        """Take active grants of this client that are due, each for one caller.
 
-        They are due again at `until`, which gives a claim back whose process was killed. With `used_since`, only grants
-        that were used since then.
+        Those first that were used on the days since `used_since`, the latest day first, then all others; among them
+        the earliest first. They are due again at `until`, which gives a claim back whose process was killed. Costs
+        follow `limit`, however many are due.
         """
 
     def schedule(
@@ -70,8 +69,8 @@ class WorkStore(Protocol):
     def unscheduled(self, client: str, *, limit: int) -> Claimed:
         """Return active grants of this client that were never scheduled: an older version wrote them. Takes none."""
 
-    def first(self, due: Mapping[str, datetime]) -> None:
-        """Say when grants are due that were never scheduled; others are left as they are."""
+    def first(self, due: Mapping[str, datetime]) -> int:
+        """Say when grants are due that were never scheduled; others are left as they are. Returns how many were."""
 
     def put(self, due: Mapping[str, datetime]) -> None:
         """Say when these grants are due, whatever was said before: they are put off, or given back."""

@@ -71,8 +71,10 @@ grant: Final = Table(
     Column("imported_once", exact(ID_LENGTH, ascii_only=True)),  # the same, where no other live grant may have it
     Column("unconfirmed", SmallInteger, nullable=False, server_default="0"),  # 1: the business has not said who it is
     Column("warned_at", INSTANT),
+    Column("used_on", BigInteger),  # the day of used_at, since 1970: what is used is found first among much that is due
     UniqueConstraint("owner", "client", "issuer", "subject", "ended", name=PREFIX + "grant_identity"),
     Index(PREFIX + "grant_work", "status", "client", "due_at"),
+    Index(PREFIX + "grant_used", "status", "client", "used_on", "due_at"),
     Index(PREFIX + "grant_page", "client", "status", "id"),
     Index(PREFIX + "grant_email", "email"),
     Index(PREFIX + "grant_person", "issuer", "subject"),

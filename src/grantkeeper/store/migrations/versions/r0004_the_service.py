@@ -31,7 +31,9 @@ def _ident(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str
 def _extend() -> None:
     add_column("grantkeeper_grant", sa.Column("unconfirmed", sa.SmallInteger, nullable=False, server_default="0"))
     add_column("grantkeeper_grant", sa.Column("warned_at", INSTANT))
+    add_column("grantkeeper_grant", sa.Column("used_on", sa.BigInteger))
     create_index("grantkeeper_grant_work", "grantkeeper_grant", ["status", "client", "due_at"])
+    create_index("grantkeeper_grant_used", "grantkeeper_grant", ["status", "client", "used_on", "due_at"])
     create_index("grantkeeper_grant_page", "grantkeeper_grant", ["client", "status", "id"])
     create_index("grantkeeper_grant_email", "grantkeeper_grant", ["email"])
     drop_index("grantkeeper_grant_due", "grantkeeper_grant")

@@ -31,7 +31,8 @@ from ..beside import write_beside
 COUNTED: Final = 10_000
 """Due grants of a client are counted so far: more are only many more."""
 
-UNUSED: Final = timedelta(days=1) // timedelta(microseconds=1)
+A_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
+UNUSED: Final = A_DAY
 """Who was not used for so long is not renewed ahead (`renewal.timing`), so that the next use brings it forward."""
 
 _NEVER: Final = -1
@@ -55,28 +56,27 @@ class WorkRecords:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    def claim(
-        self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime | None = None
-    ) -> Claimed:
-        """Take active grants of this client that are due, each for one caller; earliest first.
+    def claim(self, client: str, *, now: datetime, until: datetime, limit: int, used_since: datetime) -> Claimed:
+        """Take active grants of this client that are due, each for one caller; see `WorkStore`.
 
         They are due again at `until`. A COMMIT whose answer was lost may leave some to nobody until then.
         """
         due = _due(client, now)
-        if used_since is not None:
-            due &= _GRANT.used_at >= instant(used_since)
-        if not self._access.read(select(_GRANT.id).where(due).limit(1), {}):
-            return Claimed()  # the usual case takes no lock
-        # On SQLite, whose writer is alone, nothing is locked.
-        taken = _found(due).order_by(_GRANT.due_at).limit(limit).with_for_update(skip_locked=True)
+        # The usual case takes no lock. In order: PostgreSQL, which takes much for due, would else read the table.
+        if not self._access.read(select(_GRANT.id).where(due).order_by(_GRANT.due_at).limit(1), {}):
+            return Claimed()
+        # One search in an index for each lane. A clock that was ahead may have written tomorrow.
+        days = range(instant(now) // A_DAY + 1, instant(used_since) // A_DAY - 1, -1)
+        lanes = [*(due & (_GRANT.used_on == each) for each in days), due]
         found: list[Row[Any]] = []
 
         def take(connection: Connection) -> int:
-            found[:] = connection.execute(taken).all()
-            ids = [row[0] for row in found]
-            if ids:
-                connection.execute(update(tables.grant).where(_GRANT.id.in_(ids)).values(due_at=instant(until)))
-            return len(ids)
+            found[:] = _first_of(connection, lanes, limit)
+            names = [row[0] for row in found if _is_name(row[0])]
+            if names:
+                connection.execute(update(tables.grant).where(_GRANT.id.in_(names)).values(due_at=instant(until)))
+            _put_aside(connection, found, due, instant(now) + A_DAY)
+            return len(found)
 
         self._access.written(take, None)
         return _claimed(found)
@@ -112,21 +112,29 @@ class WorkRecords:
         return self._access.written(move, _landed(key, new) if new else None) == 1
 
     def unscheduled(self, client: str, *, limit: int) -> Claimed:
-        """Return active grants of this client that were never scheduled; takes none."""
-        return _claimed(self._access.read(_found(_active(client) & _GRANT.due_at.is_(None)).limit(limit), {}))
+        """Return active grants of this client that were never scheduled; takes none.
 
-    def first(self, due: Mapping[str, datetime]) -> None:
-        """Say when grants are due that were never scheduled; others are left as they are."""
-        self._put(_PUT.where(_GRANT.due_at.is_(None)), due)
+        What no name leads to is due at once: who claims it tells of it, and it is in nobody's way here.
+        """
+        never = _active(client) & _GRANT.due_at.is_(None)
+        found = self._access.read(_found(never).limit(limit), {})
+        if not all(_is_name(row[0]) for row in found):
+            self._access.written(lambda connection: _put_aside(connection, found, never, 0), None)
+        return _claimed(found)
+
+    def first(self, due: Mapping[str, datetime]) -> int:
+        """Say when grants are due that were never scheduled; others are left as they are. Returns how many were."""
+        return self._put(_PUT.where(_GRANT.due_at.is_(None)), due)
 
     def put(self, due: Mapping[str, datetime]) -> None:
         """Say when these grants are due, whatever was said before."""
         self._put(_PUT, due)
 
-    def _put(self, statement: Update, due: Mapping[str, datetime]) -> None:
+    def _put(self, statement: Update, due: Mapping[str, datetime]) -> int:
         rows = [{"key": searchable(each), "due": instant(at)} for each, at in sorted(due.items())]
-        if rows:
-            self._access.written(lambda connection: connection.execute(statement, rows).rowcount, None)
+        if not rows:
+            return 0
+        return self._access.written(lambda connection: connection.execute(statement, rows).rowcount, None)
 
     def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
         """Note when grants were last used, and bring forward the due times of those that were not for a day."""
@@ -136,13 +144,13 @@ class WorkRecords:
             for each in order
             if each in hasten
         ]
-        noted = [{"key": searchable(each), "at": instant(used[each])} for each in order]
+        noted = [(searchable(each), instant(used[each])) for each in order]
 
         def note(connection: Connection) -> int:
             for values in brought:
                 connection.execute(_HASTEN.values(due_at=values["due"]), values)
-            for values in noted:
-                connection.execute(_USED.values(used_at=values["at"]), values)
+            for key, at in noted:
+                connection.execute(_USED.values(used_at=at, used_on=at // A_DAY), {"key": key, "at": at})
             return len(noted)
 
         if noted:
@@ -182,6 +190,31 @@ def _due(client: str, now: datetime) -> ColumnElement[bool]:
 
 def _found(wanted: ColumnElement[bool]) -> Select[Any]:
     return select(*GRANT_COLUMNS, *_WORDS).where(wanted)
+
+
+def _first_of(connection: Connection, lanes: Sequence[ColumnElement[bool]], limit: int) -> list[Row[Any]]:
+    """Return the first of each lane in turn, no row twice; on SQLite, whose writer is alone, nothing is locked."""
+    found: dict[Any, Row[Any]] = {}
+    for lane in lanes:
+        if len(found) < limit:
+            some = _found(lane).order_by(_GRANT.due_at).limit(limit).with_for_update(skip_locked=True)
+            found |= {row[0]: row for row in connection.execute(some) if row[0] not in found}
+    return list(found.values())[:limit]
+
+
+def _is_name(ident: object) -> bool:
+    """Tell whether this id leads to its row: SQLite and MySQL keep what is no text where somebody wrote it."""
+    return isinstance(ident, str) and searchable(ident) is not None
+
+
+def _put_aside(connection: Connection, found: Sequence[Row[Any]], among: ColumnElement[bool], due: int) -> int:
+    """Say when rows are due that no name leads to, by the bytes of their ids: none comes back at once (R-52)."""
+    idents = [row[0] for row in found if not _is_name(row[0])]
+    if not idents:
+        return 0
+    written = [(each.encode() if isinstance(each, str) else each).hex().upper() for each in idents]
+    those = update(tables.grant).where(among, func.hex(_GRANT.id).in_(written))
+    return connection.execute(those.values(due_at=due)).rowcount
 
 
 def _claimed(found: Sequence[Row[Any]]) -> Claimed:
