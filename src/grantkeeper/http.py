@@ -6,6 +6,7 @@ left of the deadline. httpx2's own time-outs are per read, so a server that drip
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -30,6 +31,9 @@ _WRITE_SIZE: Final = 16 * 1024
 _KEEPALIVE_SECONDS: Final = 4.0
 """Less than the 5 s after which common servers hang up: what meets a closing connection has an unknown outcome."""
 _MAX_CONNECTIONS: Final = 100
+_DROPPED_SECONDS: Final = 1.0
+_DROPPED_SIZE: Final = 64 * 1024
+"""So much of a body that nobody wants is read all the same: its connection can be used again then."""
 _OWN_HEADERS: Final = (("user-agent", "grantkeeper"), ("accept-encoding", "identity"))
 
 _TROUBLE: Final = (
@@ -72,6 +76,11 @@ class _Exchange(threading.local):
         self.largest = largest
         self.received = 0
         self.sent = False
+
+    def end_soon(self) -> None:
+        """Read on for a moment only, and not much more."""
+        self.ends = min(self.ends, time.monotonic() + _DROPPED_SECONDS)
+        self.largest = min(self.largest, _DROPPED_SIZE)
 
     def remaining(self, error: Callable[[str], Exception]) -> float:
         """Return the seconds that are left; raise `error` when there are none."""
@@ -276,8 +285,18 @@ class HttpTransport:
             if self._exchange.received == 0:  # bytes left over from the answer before, maybe another owner's tokens
                 raise _Unasked
             headers = _headers(answer.headers)
+            if request.only_head:
+                self._drop(answer)
+                return Response(status=answer.status, headers=headers)
             body = _body(answer.iter_stream(), headers.get("content-encoding", ""), request.largest)
         return Response(status=answer.status, headers=headers, body=body)
+
+    def _drop(self, answer: httpcore2.Response) -> None:
+        """Read to the end of a body that nobody wants, if that is near; else its connection is closed."""
+        self._exchange.end_soon()
+        with contextlib.suppress(*_TROUBLE, _TooLarge):
+            for _ in answer.iter_stream():
+                pass
 
 
 def _said(error: Exception) -> str:

@@ -13,7 +13,8 @@ class Request:
 
     repr shows method and URL only: headers and body hold secrets.
 
-    `largest` is how many bytes of an answer are read; what is larger is ProviderUnavailable.
+    `largest` is how many bytes of an answer are read; what is larger is ProviderUnavailable. With `only_head` nobody
+    wants the body: it is dropped, however large, slow or broken it is, once the status and the headers are there.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -21,6 +22,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     largest: int = 1024 * 1024
+    only_head: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

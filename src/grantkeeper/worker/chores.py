@@ -49,6 +49,7 @@ class Chores:
             Chore(name="scheduled", do=self._scheduled, every=EACH_MINUTE),
             Chore(name="expired", do=keeper.links.expire, every=EACH_MINUTE),
             Chore(name="recovered", do=lambda: keeper.recover(patience=PATIENCE), every=SOMETIMES),
+            Chore(name="hastened", do=keeper.webhooks.mend, every=SOMETIMES),
             Chore(name="deleted", do=work.tidy, every=SOMETIMES),
             Chore(name="mended", do=work.mend, every=RARELY),
             Chore(name="forgotten", do=work.forget, every=RARELY),

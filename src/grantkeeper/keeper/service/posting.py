@@ -168,7 +168,8 @@ class Posting:
             log.error("nothing is posted to %s: %s", row.endpoint.id, problem)  # noqa: TRY400 - a traceback adds nothing
             return Attempt(error="no_secret")
         signed = signature(secrets, message=message, at=self._parts.now(), body=body)
-        request = Request(method="POST", url=url, headers={"content-type": "application/json", **signed}, body=body)
+        headers = {"content-type": "application/json", **signed}
+        request = Request(method="POST", url=url, headers=headers, body=body, only_head=True)
         try:
             return self._told(self._send(request))
         except ProviderUnavailable as problem:

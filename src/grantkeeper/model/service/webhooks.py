@@ -92,7 +92,7 @@ class WebhookStore(Protocol):
         """Delete an endpoint and its deliveries; False when there is none."""
 
     def ready(self, *, now: datetime) -> list[EndpointRow]:
-        """Return endpoints that are enabled and not held; one look-up in an index while nothing is due."""
+        """Return endpoints that are enabled, not held, and have something due; one look-up while nothing is."""
 
     def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
         """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then."""
@@ -128,7 +128,13 @@ class WebhookStore(Protocol):
         """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
 
     def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
-        """Let deliveries that wait since before then be dead: nobody can take them; returns how many."""
+        """Let deliveries that are due since before then be dead: nobody can take them; returns how many.
+
+        One that is posted just now, or is to be tried again, is due later.
+        """
+
+    def mend(self, *, now: datetime, limit: int) -> int:
+        """Let deliveries be due now that are due later than any can be: a clock was ahead; returns how many."""
 
     def prune(self, *, before: datetime, limit: int) -> int:
         """Delete deliveries that ended before then."""

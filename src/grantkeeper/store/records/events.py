@@ -28,6 +28,7 @@ _MOVE_HEAD: Final = update(tables.head).where(_OF_EVENTS)
 _UNSETTLED: Final = (
     select(_EVENT.id, _EVENT.kind, _EVENT.at).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
 )
+_FIRST: Final = select(_EVENT.id, _EVENT.at).where(_EVENT.position.is_not(None)).order_by(_EVENT.position)
 _ANY_UNSETTLED: Final = select(_EVENT.id).where(_EVENT.position.is_(None)).limit(1)
 _SET_POSITION: Final = (
     update(tables.event).where(_EVENT.id == bindparam("key")).values(position=bindparam("new_position"))
@@ -104,14 +105,17 @@ class Events:
             self._access.written(_settle, None)
 
     def prune(self, *, before: datetime, limit: int = 1000) -> int:
-        """Delete events of before then that have a position, oldest first; returns how many."""
-        oldest = select(_EVENT.id).where(_EVENT.at < instant(before), _EVENT.position.is_not(None)).order_by(_EVENT.id)
+        """Delete events of before then that have a position, oldest first; returns how many.
 
-        def delete_oldest(connection: Connection) -> int:
-            found = connection.execute(oldest.limit(limit)).scalars().all()
-            return connection.execute(delete(tables.event).where(_EVENT.id.in_(found))).rowcount if found else 0
-
-        return self._access.written(delete_oldest, None)
+        Only the first by position are looked at, the oldest, and before anybody who writes has to wait for it.
+        """
+        old = _EVENT.at < instant(before)
+        found = self._access.read(_FIRST.limit(limit), {})
+        ids = [columns.id for columns in found if columns.at < instant(before)]
+        if not ids:
+            return 0
+        gone = delete(tables.event).where(_EVENT.id.in_(ids), old)
+        return self._access.written(lambda connection: connection.execute(gone).rowcount, None)
 
 
 def _settle(connection: Connection) -> int:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from ....errors import SealBroken
 from ....model import NOTHING, Beside, Delivery, Due, EndpointRow
@@ -21,13 +38,21 @@ from .rows import delivery_of, endpoint_row
 UNREADABLE: Final = "unreadable"
 """`last_error` of a delivery whose event is gone, or was altered: nobody could ever post it (R-52)."""
 
+_HELD_AT_MOST: Final = timedelta(hours=2)
+"""Nobody is held for longer, an hour is the most that is asked for: a clock was ahead when that was written."""
+
+_LEASED_AT_MOST: Final = timedelta(minutes=10)
+_WAITS_AT_MOST: Final = timedelta(hours=30)
+"""Nothing is due later than this: what was never tried is claimed for minutes, the longest wait is a day and some."""
+
 _NOTED_EACH: Final = timedelta(minutes=1)
 """That a delivery succeeded is written into its endpoint's row so often: thousands a minute would wait for its lock."""
 
 _ENDPOINT: Final = tables.endpoint.columns
 _DELIVERY: Final = tables.delivery.columns
 _WAITING: Final = _DELIVERY.status == "waiting"
-_READY: Final = select(tables.endpoint).where(_ENDPOINT.status == "enabled").order_by(_ENDPOINT.id)
+_ENABLED: Final = select(tables.endpoint).where(_ENDPOINT.status == "enabled").order_by(_ENDPOINT.id)
+_WANTED: Final = select(_DELIVERY.id).where(_DELIVERY.endpoint_id == _ENDPOINT.id).correlate(tables.endpoint)
 _FREE: Final = update(tables.endpoint).where(_ENDPOINT.id == bindparam("key")).values(held_until=None)
 _ENDED: Final = {"due_at": None, "status": "dead"}
 
@@ -36,11 +61,16 @@ class Webhooks(Endpoints):
     """Implements `WebhookStore`."""
 
     def ready(self, *, now: datetime) -> list[EndpointRow]:
-        """Return endpoints that are enabled and not held; one look-up in an index while nothing is due."""
-        if not self._access.read(select(_DELIVERY.id).where(_DELIVERY.due_at <= instant(now)).limit(1), {}):
+        """Return endpoints that are enabled, not held, and have something due; one look-up while nothing is.
+
+        An endpoint whose row somebody altered stops no other.
+        """
+        due = _DELIVERY.due_at <= instant(now)
+        if not self._access.read(select(_DELIVERY.id).where(due).limit(1), {}):
             return []
-        free = or_(_ENDPOINT.held_until.is_(None), _ENDPOINT.held_until <= instant(now))
-        return [endpoint_row(columns) for columns in self._access.read(_READY.where(free), {})]
+        held = _ENDPOINT.held_until.between(instant(now) + 1, instant(now + _HELD_AT_MOST))
+        free = or_(_ENDPOINT.held_until.is_(None), not_(held))
+        return self._access.readable(_ENABLED.where(free, exists(_WANTED.where(due))), {}, endpoint_row)
 
     def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
         """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then.
@@ -116,8 +146,8 @@ class Webhooks(Endpoints):
             wanted.append(_DELIVERY.status.in_(statuses))
         if before is not None:
             wanted.append(_DELIVERY.id < before)
-        statement = select(tables.delivery).where(*wanted).order_by(_DELIVERY.id.desc()).limit(limit)
-        return [delivery_of(columns) for columns in self._access.read(statement, {})]
+        statement = select(tables.delivery).where(*wanted).order_by(_DELIVERY.id.desc())
+        return self._access.readable(statement, {}, delivery_of, limit)
 
     def replay(self, *, endpoint_id: str, now: datetime, delivery_id: int | None = None, beside: Beside) -> int:
         """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
@@ -136,26 +166,41 @@ class Webhooks(Endpoints):
         return self._access.written(replay, None)
 
     def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
-        """Let deliveries that wait since before then be dead: nobody can take them; returns how many."""
-        wanted = select(_DELIVERY.id).where(_DELIVERY.created_at < instant(before), _DELIVERY.due_at.is_not(None))
+        """Let deliveries that are due since before then be dead: nobody can take them; returns how many.
+
+        One that is posted just now, or is to be tried again, is due later.
+        """
+        old = _DELIVERY.due_at < instant(before)
         values = {**_ENDED, "ended_at": instant(now), "last_error": error}
+        return self._some(old, limit, lambda which: update(tables.delivery).where(which, _WAITING).values(values))
 
-        def give_up(connection: Connection) -> int:
-            found = connection.execute(wanted.limit(limit)).scalars().all()
-            statement = update(tables.delivery).where(_DELIVERY.id.in_(found), _WAITING).values(values)
-            return connection.execute(statement).rowcount if found else 0
-
-        return self._access.written(give_up, None)
+    def mend(self, *, now: datetime, limit: int) -> int:
+        """Let deliveries be due now that are due later than any can be: a clock was ahead; returns how many."""
+        never_tried = and_(_DELIVERY.due_at > instant(now + _LEASED_AT_MOST), _DELIVERY.attempts == 0)
+        wrong = or_(never_tried, _DELIVERY.due_at > instant(now + _WAITS_AT_MOST))
+        late = _DELIVERY.due_at > instant(now + _LEASED_AT_MOST)  # the part that an index finds
+        due = {"due_at": instant(now)}
+        return self._some(late & wrong, limit, lambda which: update(tables.delivery).where(which, _WAITING).values(due))
 
     def prune(self, *, before: datetime, limit: int) -> int:
         """Delete deliveries that ended before then."""
-        wanted = select(_DELIVERY.id).where(_DELIVERY.ended_at < instant(before)).order_by(_DELIVERY.ended_at)
+        over = _DELIVERY.ended_at < instant(before)
+        return self._some(over, limit, lambda which: delete(tables.delivery).where(which), order=_DELIVERY.ended_at)
 
-        def prune(connection: Connection) -> int:
-            found = connection.execute(wanted.limit(limit)).scalars().all()
-            return connection.execute(delete(tables.delivery).where(_DELIVERY.id.in_(found))).rowcount if found else 0
-
-        return self._access.written(prune, None)
+    def _some(
+        self,
+        old: ColumnElement[bool],
+        limit: int,
+        change: Callable[[ColumnElement[bool]], Update | Delete],
+        *,
+        order: ColumnElement[Any] = _DELIVERY.due_at,
+    ) -> int:
+        """Change some of those that are so; they are looked for before anybody who writes has to wait for it."""
+        found = self._access.read(select(_DELIVERY.id).where(old).order_by(order).limit(limit), {})
+        if not found:
+            return 0
+        which = and_(_DELIVERY.id.in_([columns.id for columns in found]), old)
+        return self._access.written(lambda connection: connection.execute(change(which)).rowcount, None)
 
 
 def _with_events(
@@ -179,14 +224,22 @@ def _with_events(
 
 
 def _succeeded(connection: Connection, endpoint_id: str, now: datetime) -> None:
+    """Note that the endpoint does not fail; it stays held, for what held it was answered later than this was asked."""
     news = or_(
         _ENDPOINT.failing_since.is_not(None),
-        _ENDPOINT.held_until.is_not(None),
+        _ENDPOINT.held_until <= instant(now),
         _ENDPOINT.delivered_at.is_(None),
         _ENDPOINT.delivered_at < instant(now - _NOTED_EACH),
     )
-    values = {"failing_since": None, "held_until": None, "delivered_at": instant(now)}
+    values = {"failing_since": None, "held_until": _longest_hold(now, None), "delivered_at": instant(now)}
     connection.execute(update(tables.endpoint).where(_ENDPOINT.id == endpoint_id, news).values(values))
+
+
+def _longest_hold(now: datetime, held_until: datetime | None) -> ColumnElement[int | None]:
+    """Return until when an endpoint is held: several posts are under way, and none undoes what another was asked."""
+    least = now + timedelta(microseconds=1)
+    longer = _ENDPOINT.held_until.between(instant(max(held_until or least, least)), instant(now + _HELD_AT_MOST))
+    return case((longer, _ENDPOINT.held_until), else_=null() if held_until is None else instant(held_until))
 
 
 def _failed(
@@ -194,7 +247,7 @@ def _failed(
 ) -> bool:
     """Note that the endpoint fails; True when that disabled it now."""
     since = func.coalesce(_ENDPOINT.failing_since, instant(now))
-    values = {"failing_since": since, "held_until": or_none(held_until)}
+    values = {"failing_since": since, "held_until": _longest_hold(now, held_until)}
     connection.execute(update(tables.endpoint).where(_ENDPOINT.id == endpoint_id).values(values))
     if not disable:
         return False

@@ -49,8 +49,8 @@ class Endpoints:
         return endpoint_row(found[0]) if found else None
 
     def all(self) -> list[EndpointRow]:
-        """Return every endpoint, oldest first."""
-        return [endpoint_row(columns) for columns in self._access.read(_ALL, {})]
+        """Return every endpoint that can be read, oldest first."""
+        return self._access.readable(_ALL, {}, endpoint_row)
 
     def save(self, row: EndpointRow, *, expected_version: int, beside: Beside) -> None:
         """Replace an endpoint's row by compare-and-swap; raises Conflict."""
