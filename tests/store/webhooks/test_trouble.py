@@ -137,9 +137,7 @@ def test_what_is_posted_just_now_is_not_given_up(store: SqlStore, endpoint: str)
     assert store.webhooks.give_up(before=before, now=before, error="too_old", limit=10) == 1
 
 
-def test_looking_for_what_is_old_takes_no_lock(
-    store: SqlStore, endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_looking_for_what_is_old_takes_no_lock(store: SqlStore, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While there is none, nobody who writes waits for it."""
     happen(store, 2)
     begun: list[Any] = []
