@@ -48,6 +48,18 @@ def test_a_strangers_consent_by_a_link_is_of_no_use_to_its_sender(store: SqlStor
         assert actions(keeper) == ["link.create", "grant.confirm"]
 
 
+def test_a_stranger_who_waits_makes_nobody_ambiguous(keeper: Keeper, emulator: Emulator) -> None:
+    """V-31: whoever got hold of a link consents by it; the business's script finds the grant that is confirmed."""
+    stranger = come_back(keeper, emulator, keeper.follow(token_of(keeper.link("acme", "google-ads"))), TOM)
+    grant = come_back(keeper, emulator, keeper.begin("acme", "google-ads"), IDA)
+
+    assert stranger.status is GrantStatus.PENDING
+    assert keeper.find("acme", "google-ads").id == grant.id
+    assert keeper.find("acme", "google-ads", email=TOM).id == stranger.id
+    keeper.revoke(grant.id)
+    assert keeper.find("acme", "google-ads").id == stranger.id
+
+
 def test_the_providers_address_of_one_browser_is_refused_in_another(keeper: Keeper, emulator: Emulator) -> None:
     """O-01: Mallory presses the button and sends on where that led; what Ida's browser brings back is not taken."""
     made = keeper.link("mallory", "google-ads")

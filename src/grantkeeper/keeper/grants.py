@@ -32,6 +32,9 @@ class GrantVerbs:
     def find(self, owner: str, client: str, *, subject: str | None = None, email: str | None = None) -> Grant:
         """Return the owner's grant at this client, the one that is not revoked.
 
+        Who consented by a link and waits to be confirmed is passed over while somebody else is confirmed: whoever got
+        hold of a link must not make a nightly script fail.
+
         Raises:
             NotFound: there is none.
             InvalidInput: there are several; name one by `subject` or `email`, or go through `grants()`.
@@ -39,6 +42,7 @@ class GrantVerbs:
         owner = checked_owner(owner)
         rows = self._pages(owner=owner, client=self.client(client).name, subject=subject, statuses=LIVE)
         found = [row.grant for row in rows if email is None or row.grant.email == email]
+        found = [grant for grant in found if grant.confirmed] or found
         if not found:
             raise NotFound(f"{owner!r} has no grant at {client!r}.", advice="Send its owner through begin().")
         if len(found) > 1:

@@ -212,7 +212,8 @@ def link_body(
 
 
 def only(found: list[Grant], owner: str, client: str) -> Grant:
-    """Return the one grant that was found; raises as `Keeper.find`."""
+    """Return the one grant that was found; raises as `Keeper.find`, which passes over who waits to be confirmed, too."""
+    found = [grant for grant in found if grant.confirmed] or found
     if not found:
         raise NotFound(
             f"{printable(owner, 255)!r} has no grant at {printable(client, 64)!r}.",
