@@ -28,7 +28,7 @@ from keeper.people import IDA, TOM
 from webhooks.receiver import listening
 
 FEW: Final = 15
-MANY: Final = 1000
+MANY: Final = 100
 EXPECTED: Final = ("2xx", 401, 403, 404, 409, 429, 503)
 NO_LIMIT: Final = 10**9
 """What is tried here is not the limits."""

@@ -212,7 +212,7 @@ def link_body(
 
 
 def only(found: list[Grant], owner: str, client: str) -> Grant:
-    """Return the one grant that was found; raises as `Keeper.find`, which passes over who waits to be confirmed, too."""
+    """Return the one grant that was found; raises, and passes over who waits, as `Keeper.find`."""
     found = [grant for grant in found if grant.confirmed] or found
     if not found:
         raise NotFound(
