@@ -248,6 +248,28 @@ def test_an_endpoint_that_hangs_keeps_nobody_waiting(keeper: Keeper, receiver: R
     assert len(keeper.webhooks.deliveries(status="delivered")) == 23
 
 
+def test_what_no_thread_was_to_be_had_for_is_posted_later(
+    keeper: Keeper, emulator: Emulator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often that was, its endpoint's places are free."""
+    keeper.webhooks.add(receiver.url)
+    happen(keeper, 6)
+    delivering = Delivering(keeper)
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        for _ in range(6):
+            assert delivering.once() == 0
+            emulator.clock.advance(LEASE)
+
+    assert delivering.once() == 6
+    assert len(receiver.messages) == 6
+    assert delivering.finish()
+
+
 def test_many_workers_deliver_each_event_once(opens: Opens, receiver: Receiver) -> None:
     """R-53: over one database, at the same time; and what one of them had claimed when it was killed comes later."""
     keepers = [opens() for _ in range(3)]

@@ -6,13 +6,15 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from grantkeeper import Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import Request, Response
 from grantkeeper.testing import EmulatorTransport
 from grantkeeper.worker import Worker
 from worker.conftest import Opens
-from worker.crowd import crowd, due_at, refreshes, use
+from worker.crowd import crowd, due_at, refreshes, tended, use
 
 NOW = timedelta()
 PATIENCE = 30
@@ -88,4 +90,54 @@ def test_a_worker_that_was_not_started_can_be_stopped(keeper: Keeper) -> None:
     worker = Worker(keeper)
 
     assert worker.stop(NOW)
+    assert worker.stop(NOW)
+
+
+def no_threads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let no thread of this name begin, as at a limit of the system."""
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if name in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+
+
+def test_what_no_thread_was_to_be_had_for_is_given_back(
+    opens: Opens, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often that was: the grants are due, and their places are free, as soon as threads begin again."""
+    keeper = opens()
+    due_now(keeper, emulator, 6)
+    before = refreshes(emulator)
+    worker = Worker(keeper, threads=4)
+    with monkeypatch.context() as patched:
+        no_threads(patched, "grantkeeper-grant")
+        for _ in range(9):
+            worker._begun()
+            emulator.clock.advance(timedelta(seconds=1))
+        assert keeper.work.waiting()[0] == 6
+    assert refreshes(emulator) == before
+
+    for _ in range(9):
+        worker._begun()
+        emulator.clock.advance(timedelta(seconds=1))
+        with worker._changed:
+            assert worker._changed.wait_for(lambda: not worker._under_way, PATIENCE)
+    assert refreshes(emulator) == before + 6
+    assert worker.stop(NOW)
+
+
+def test_a_sweep_without_threads_does_it_all_itself(
+    opens: Opens, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`maintain` from cron, where the system allows no more threads."""
+    keeper = opens()
+    due_now(keeper, emulator, 6)
+    no_threads(monkeypatch, "grantkeeper-sweep")
+    worker = Worker(keeper, threads=4)
+
+    assert tended(worker.sweep()) == 6
     assert worker.stop(NOW)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from grantkeeper import Keeper
 from grantkeeper.emulator import Emulator
+from grantkeeper.renewal import announced_from
 from grantkeeper.testing import consent
 from grantkeeper.worker import Worker
 from keeper.accounts.scene import LIST, WINTER, lose
@@ -64,6 +65,22 @@ def test_a_longer_limit_is_announced_a_week_before(keeper: Keeper, emulator: Emu
     assert len(keeper.events(kind="grant.ending")) == 1
     live(worker, emulator, 4)
     assert len(keeper.events(kind="grant.ending")) == 2
+
+
+def test_an_end_that_moves_by_a_second_is_announced_once(keeper: Keeper, emulator: Emulator, worker: Worker) -> None:
+    """A provider says in whole seconds how long is left; what is left of the second moves the end with each refresh."""
+    (grant,) = crowd(keeper, emulator, 1)
+    end = keeper.get(grant.id).consented_at + 30 * DAY
+    for before in (timedelta(days=7, minutes=30, seconds=0.95), timedelta(days=7, minutes=-20, seconds=0.02)):
+        emulator.clock.set(end - before)
+        ends(keeper, emulator, grant.id, 30 * DAY)
+        since = announced_from(keeper.get(grant.id))
+        assert since is not None
+        emulator.clock.set(max(since + timedelta(seconds=0.1), emulator.clock.now()))
+        worker.sweep()
+    live(worker, emulator, 1.5)
+
+    assert len(keeper.events(kind="grant.ending")) == 1
 
 
 def test_a_person_with_nearly_as_many_connections_as_may_live_is_told_of_once_a_day(

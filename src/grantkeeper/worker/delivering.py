@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final
 
 from grantkeeper.errors import GrantkeeperError
 from grantkeeper.keeper import Keeper
 from grantkeeper.model import Delivery, Due, EndpointRow
+
+from .threads import is_started
 
 log = logging.getLogger("grantkeeper")
 
@@ -37,7 +38,6 @@ class Delivering:
         self._span = keeper.tracing.span
         self._threads = threads
         self._each = each
-        self._pool: ThreadPoolExecutor | None = None
         self._changed = threading.Condition()
         self._busy: Counter[str] = Counter()
         self._failing: set[str] = set()
@@ -51,9 +51,7 @@ class Delivering:
         self._turn = (self._turn + 1) % max(len(rows), 1)
         for row in (*rows[self._turn :], *rows[: self._turn]):  # each time another endpoint is the first
             room = self._room(row)
-            for due in self._posting.claim(row, room) if room else ():
-                self._submit(due)
-                begun += 1
+            begun += sum(self._begin(due) for due in (self._posting.claim(row, room) if room else ()))
         return begun
 
     def once(self) -> int:
@@ -72,11 +70,7 @@ class Delivering:
 
     def finish(self, patience: timedelta = timedelta(seconds=25)) -> bool:
         """Wait for what is under way; False when some of it still is. What is not begun is left to others."""
-        ended = self._wait(patience.total_seconds())
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=ended, cancel_futures=True)
-        return ended
+        return self._wait(patience.total_seconds())
 
     def _wait(self, seconds: float | None) -> bool:
         with self._changed:
@@ -94,13 +88,24 @@ class Delivering:
             tried = sum(self._busy[each] for each in self._failing)
             return int(free > 0 and not self._busy[name] and tried < max(self._threads // _FAILING_SHARE, 1))
 
-    def _submit(self, due: Due) -> None:
+    def _begin(self, due: Due) -> bool:
+        """Begin a post in a thread of its own; False when there is none: it is due again when its claim ends."""
         with self._changed:
             self._busy[due.row.endpoint.id] += 1
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="grantkeeper-hook")
-            pool = self._pool
-        pool.submit(self._delivered, due).add_done_callback(lambda future: self._ended(due, future))
+        begun = is_started(threading.Thread(target=self._post, args=(due,), name="grantkeeper-hook", daemon=True))
+        if not begun:
+            self._ended(due)
+        return begun
+
+    def _post(self, due: Due) -> None:
+        try:
+            self._delivered(due)
+        except GrantkeeperError as error:
+            log.warning("how a delivery went is not written down, it is made again: %s", error)
+        except Exception:
+            log.exception("a delivery ended in an error")
+        finally:
+            self._ended(due)
 
     def _delivered(self, due: Due) -> Delivery:
         with self._span("worker.deliver", grantkeeper_endpoint_id=due.row.endpoint.id) as span:
@@ -108,12 +113,7 @@ class Delivering:
             span.put("grantkeeper.done", done.status)
         return done
 
-    def _ended(self, due: Due, future: Future[Delivery]) -> None:
-        error = None if future.cancelled() else future.exception()
-        if isinstance(error, GrantkeeperError):
-            log.warning("how a delivery went is not written down, it is made again: %s", error)
-        elif error is not None:
-            log.error("a delivery ended in an error", exc_info=error)
+    def _ended(self, due: Due) -> None:
         name = due.row.endpoint.id
         with self._changed:
             self._busy[name] -= 1

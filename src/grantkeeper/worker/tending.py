@@ -43,6 +43,9 @@ LOOK_AGAIN: Final = timedelta(hours=1)
 MAX_FAILING: Final = 10_000
 """Grants remembered that fail; past that the one heard of longest ago begins with short delays again (R-54)."""
 
+_SAME_END: Final = timedelta(hours=1)
+"""A provider says in whole seconds how long a grant has still to live: each answer moves the same end a little."""
+
 _TESTING: Final = timedelta(hours=1)
 """A refresh token that lives as long as they do in Testing, to the hour, is of an application in Testing."""
 
@@ -206,7 +209,7 @@ def _is_to_announce(due: DueGrant, now: datetime) -> bool:
     grant, since = due.row.grant, announced_from(due.row.grant)
     if since is None or grant.ends_at is None or not since <= now < grant.ends_at:
         return False
-    return due.warned_at is None or due.warned_at < since
+    return due.warned_at is None or due.warned_at < max(since - _SAME_END, grant.consented_at)
 
 
 def _ending(grant: Grant, client: OAuthClient, now: datetime) -> Iterator[Event]:

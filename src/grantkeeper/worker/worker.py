@@ -7,9 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Final, Self
 
 from grantkeeper.errors import GrantkeeperError
@@ -22,6 +22,7 @@ from .budget import PER_SECOND, SOON, THREADS, Budget
 from .chores import Chores
 from .delivering import Delivering
 from .tending import Checks, Done, Due, Tending, given_back
+from .threads import is_started
 
 log = logging.getLogger("grantkeeper")
 
@@ -36,6 +37,7 @@ PATIENCE: Final = timedelta(seconds=30)
 """How long `stop` waits for what is under way: a call to a provider takes 20 seconds at most."""
 
 _NEXT_DELIVERY: Final = timedelta(seconds=1)
+_SWEEP: Final = "grantkeeper-sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,21 +163,26 @@ class Worker:
             self._work.put(given_back(due, now=self._work.now()))
             return
         self._count_in(client)
-        threading.Thread(target=self._do, args=(client, due), name="grantkeeper-grant", daemon=True).start()
+        if not is_started(threading.Thread(target=self._do, args=(client, due), name="grantkeeper-grant", daemon=True)):
+            self._count_out(client)
+            self._work.put(given_back(due, now=self._work.now()))
 
     def _count_in(self, client: OAuthClient) -> None:
         self._budget.begin(client)
         with self._changed:
             self._under_way += 1
 
+    def _count_out(self, client: OAuthClient) -> None:
+        self._budget.end(client)
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
     def _do(self, client: OAuthClient, due: Due) -> Done:
         try:
             return self._tending.tend(due)
         finally:
-            self._budget.end(client)
-            with self._changed:
-                self._under_way -= 1
-                self._changed.notify_all()
+            self._count_out(client)
             self._woken.set()
 
     # --- round by round ---------------------------------------------------------------------------------------
@@ -196,10 +203,20 @@ class Worker:
     def _all_done(self, batch: list[tuple[OAuthClient, Due]]) -> list[Done]:
         for client, _ in batch:
             self._count_in(client)
-        if self._inline or len(batch) < 2:
-            return [self._do(*each) for each in batch]
-        with ThreadPoolExecutor(len(batch), thread_name_prefix="grantkeeper-sweep") as pool:
-            return list(pool.map(lambda each: self._do(*each), batch))
+        done: list[Done] = []
+
+        def do(client: OAuthClient, due: Due) -> None:
+            done.append(self._do(client, due))
+
+        threads = [] if self._inline else [threading.Thread(target=do, args=each, name=_SWEEP) for each in batch[1:]]
+        begun = [is_started(each) for each in threads]
+        here = [*batch[:1], *(each for each, elsewhere in zip_longest(batch[1:], begun) if not elsewhere)]
+        for each in here:
+            do(*each)
+        for thread, elsewhere in zip(threads, begun, strict=True):
+            if elsewhere:
+                thread.join()
+        return done
 
     # --- what is due ------------------------------------------------------------------------------------------
 
