@@ -4,7 +4,7 @@ Standard library only, no I/O, no clock. All datetimes are aware and in UTC.
 """
 
 from .account import Account, AccountChanges, FoundAccount, Look, Picker, Preselect, Sharing, Way
-from .event import Event
+from .event import Event, Mark
 from .grant import (
     DEFAULT_MIN_TTL,
     UNIDENTIFIED,
@@ -117,6 +117,7 @@ __all__ = [
     "ListedGrant",
     "Look",
     "Mac",
+    "Mark",
     "NewKey",
     "OAuthClient",
     "OneTimeLink",

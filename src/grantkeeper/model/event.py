@@ -62,3 +62,16 @@ class Event:
     owner: str
     client: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """An event of which nothing is read but where it stands, when it was, and of which grant: nobody has to trust it.
+
+    An event is the one that it was when its mark is.
+    """
+
+    position: int
+    id: int
+    at: int
+    grant_id: str

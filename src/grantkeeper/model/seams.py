@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from .account import Account, Look, Sharing
-from .event import Event
+from .event import Event, Mark
 from .grant import DEFAULT_MIN_TTL, AccessToken, GrantStatus
 from .rows import FlowRow, GrantRow, Imported, Installation, SealContext, Sealed
 from .secret import Secret
@@ -140,7 +140,11 @@ class EventStore(Protocol):
         """Return events that match all that is given, those with a position greater than `after`, in that order.
 
         Whatever was committed before the call has a position: who goes on from the last that they saw misses nothing.
+        What somebody altered, so that it cannot be read, is logged and left out.
         """
+
+    def marks(self, *, since: int, limit: int) -> list[Mark]:
+        """Return the marks of events with at least this position, in that order, also of what cannot be read."""
 
     def settle(self) -> None:
         """Give every committed event its position, and make the deliveries of those that endpoints want."""

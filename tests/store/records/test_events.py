@@ -12,7 +12,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from grantkeeper.errors import SealBroken
 from grantkeeper.model import Event
 from grantkeeper.store import SqlStore, tables
 from grantkeeper.store.records.events import write
@@ -144,10 +143,20 @@ def test_events_are_found_by_grant_and_kind(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("data", ["[]", "no", ""])
-def test_an_altered_event_is_said(store: SqlStore, data: str) -> None:
-    """V-02: an event that cannot be read stops who reads, by name; it is not left out in silence."""
-    store.events.add(EVENT)
+def test_an_altered_event_is_said_and_stops_nobody(
+    store: SqlStore, caplog: pytest.LogCaptureFixture, data: str
+) -> None:
+    """V-02, R-52: the log names it, once; the others are read, by the page too, and its mark is there."""
+    for number in range(5):
+        store.events.add(dataclasses.replace(EVENT, grant_id=f"g{number}"))
+    store.events.settle()
     with store._writing.begin() as connection:
-        connection.execute(update(tables.event).values(data=data))
-    with pytest.raises(SealBroken, match="holds a value of a wrong type"):
-        store.events.read()
+        connection.execute(update(tables.event).where(tables.event.c.position.in_((1, 2, 5))).values(data=data))
+
+    for _ in range(2):
+        assert [event.position for event in store.events.read(limit=1)] == [3]
+        assert [event.position for event in store.events.read(after=3, limit=2)] == [4]
+    assert [mark.grant_id for mark in store.events.marks(since=2, limit=3)] == ["g1", "g2", "g3"]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3
+    assert all("holds a value of a wrong type. It is left out." in each for each in said)

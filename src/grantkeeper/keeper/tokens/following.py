@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ...errors import GrantkeeperError
-from ...model import Store
+from ...errors import GrantkeeperError, SealBroken
+from ...model import Mark, Store
 from .memory import Memory
 
 log = logging.getLogger("grantkeeper")
 
 SHARE: Final = 0.4
 """Of `max_stale`: two looks fit into it, so that one that takes its time costs nothing."""
+SELDOM: Final = timedelta(milliseconds=50)
+"""No more often, however little `max_stale` is: a thread that does nothing else would be a processor's whole work."""
 BATCH: Final = 500
 
 
@@ -31,8 +33,9 @@ class Following:
         self._store = store
         self._memory = memory
         self._now = now
-        self._every = max_stale * SHARE
+        self._every = max(max_stale * SHARE, SELDOM)
         self._position: int | None = None
+        self._last: Mark | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._complained = False
@@ -57,23 +60,48 @@ class Following:
     def look(self) -> None:
         """Look at what happened since the last time; raises DatabaseUnavailable, and then nothing is trusted anew."""
         began = self._now()
-        if self._position is None:
-            # What is in memory by now was read before: it is trusted only once it is read again.
-            self._position = self._store.events.last()
-            self._memory.trust(began, beginning=True)
-            return
+        if self._position is None or not self._went_on(self._position):
+            self._begin(began)
+        else:
+            self._memory.trust(began)
+
+    def _begin(self, at: datetime) -> None:
+        """Follow from here on. What is in memory by now was read before: it is trusted only once it is read again."""
+        position = self._store.events.last()
+        first = self._store.events.marks(since=position, limit=1)
+        self._position, self._last = position, _standing_at(position, first)
+        self._memory.trust(at, beginning=True)
+
+    def _went_on(self, position: int) -> bool:
+        """Go on from a position; False when the last event seen does not stand there any more.
+
+        Then the database is an older state than it was, a backup or a replica that had not heard of everything: what
+        was committed since the last look may have been given positions that were passed already.
+        """
         more = True
         while more:
-            events = self._store.events.read(after=self._position, limit=BATCH)
-            for grant_id in dict.fromkeys(event.grant_id for event in events if event.grant_id):
+            marks = self._store.events.marks(since=position, limit=BATCH)
+            if _standing_at(position, marks) != self._last:
+                return False
+            new = marks if self._last is None else marks[1:]
+            if not marks and self._store.events.last() < position:
+                return False
+            for grant_id in dict.fromkeys(mark.grant_id for mark in new if mark.grant_id):
                 self._note(grant_id)
-            more = len(events) == BATCH
-            self._position = events[-1].position if events else self._position
-        self._memory.trust(began)
+            more = len(marks) == BATCH
+            if new:
+                position, self._last = new[-1].position, new[-1]
+                self._position = position
+        return True
 
     def _note(self, grant_id: str) -> None:
         """Drop what is in memory of a grant unless its row is still the same; also what another thread is reading."""
-        row = self._store.grant(grant_id)
+        try:
+            row = self._store.grant(grant_id)
+        except SealBroken as problem:  # nobody knows what it says: no reason to stop following all others (R-52)
+            log.error("no token of it is handed out from memory: %s", problem)  # noqa: TRY400 - a traceback adds nothing
+            self._memory.drop(grant_id)
+            return
         if row is not None and self._memory.of_version(row.grant) is None:
             self._memory.forget(row.grant)
 
@@ -87,3 +115,7 @@ class Following:
                 self._complained = True
             else:
                 self._complained = False
+
+
+def _standing_at(position: int, marks: Sequence[Mark]) -> Mark | None:
+    return marks[0] if marks and marks[0].position == position else None

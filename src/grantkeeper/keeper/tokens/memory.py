@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -119,6 +119,13 @@ class Memory:
     def forget(self, grant: Grant) -> None:
         """Hand out no token from memory that is older than this state of the grant, which is saved already."""
         self._keep(grant, _NOTHING)
+
+    def drop(self, grant_id: str) -> None:
+        """Hand out no token from memory of the state that is known, nor of one before it: its row cannot be read."""
+        with self._lock:
+            known = self._held.get(grant_id)
+            if known is not None:
+                self._held[grant_id] = replace(known, token=_NOTHING, version=known.version + 1)
 
     def _keep(self, grant: Grant, token: AccessToken) -> AccessToken:
         """Keep a token in memory, unless a later state of the grant is known: a slow thread must not undo it (R-55)."""

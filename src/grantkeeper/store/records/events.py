@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
 from ...errors import SealBroken, printable
-from ...model import NOTHING, Beside, Event
+from ...model import NOTHING, Beside, Event, Mark
 from .. import tables
 from ..rows import checked, instant, moment, searchable
 from .access import Access
@@ -25,6 +25,11 @@ _OF_EVENTS: Final = tables.head.c.name == "event"
 _HEAD_NUMBER: Final = select(tables.head.c.number).where(_OF_EVENTS)
 _LOCK_HEAD: Final = _HEAD_NUMBER.with_for_update()
 _MOVE_HEAD: Final = update(tables.head).where(_OF_EVENTS)
+_MARKS: Final = (
+    select(_EVENT.position, _EVENT.id, _EVENT.at, _EVENT.grant_id)
+    .where(_EVENT.position >= bindparam("since"))
+    .order_by(_EVENT.position)
+)
 _UNSETTLED: Final = (
     select(_EVENT.id, _EVENT.kind, _EVENT.at).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
 )
@@ -96,8 +101,13 @@ class Events:
             if values is not None:
                 matches.append(column.in_([searchable(value) for value in values]))
         statement = select(*tables.event.columns).where(_EVENT.position > bindparam("after"), *matches)
-        found = self._access.read(statement.order_by(_EVENT.position).limit(limit), {**given, "after": after})
-        return [event_of(columns) for columns in found]
+        given_after = {**given, "after": after}
+        return self._access.readable(statement.order_by(_EVENT.position), given_after, event_of, limit)
+
+    def marks(self, *, since: int, limit: int) -> list[Mark]:
+        """Return the marks of events with at least this position, in that order, also of what cannot be read."""
+        self.settle()
+        return [_mark(columns) for columns in self._access.read(_MARKS.limit(limit), {"since": since})]
 
     def settle(self) -> None:
         """Give every committed event its position, and make the deliveries of those that endpoints want."""
@@ -142,6 +152,11 @@ def _values(event: Event) -> dict[str, Any]:
             "data": msgspec.json.encode(event.data).decode(),
         }
     )
+
+
+def _mark(columns: Row[Any]) -> Mark:
+    grant_id = columns.grant_id if isinstance(columns.grant_id, str) else ""
+    return Mark(position=columns.position, id=columns.id, at=columns.at, grant_id=grant_id)
 
 
 def event_of(columns: Row[Any]) -> Event:
