@@ -41,7 +41,16 @@ def test_the_comparison_runs() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    for heading in ("in memory", "sqlite, 100 grants", "postgresql, 100 grants", "Starting", *REFRESHING, "Aims"):
+    headings = (
+        "in memory",
+        "sqlite, 100 grants",
+        "postgresql, 100 grants",
+        "Starting",
+        *REFRESHING,
+        "over HTTP",
+        "Aims",
+    )
+    for heading in headings:
         assert heading in done.stdout
     for contender in ("grantkeeper, token", "google-auth", "python-social-auth", "django-allauth", "Flask-Dance"):
         assert done.stdout.count(contender) >= 2
