@@ -49,6 +49,20 @@ def test_a_restricted_key_ends_all_that_it_sees(site: Site, keeper: Keeper, conn
     assert keeper.get(also_ours.id).status is GrantStatus.CONSENT_REQUIRED
 
 
+def test_only_the_version_that_was_looked_at_is_ended(site: Site, keeper: Keeper, connect: Connect) -> None:
+    """RFC 9110 13.1.1: If-Match, or `version`; both are compared by the same step that ends the grant."""
+    seen, asker = connect("acme", SAM), site.asker("grants:write")
+    newer, path = connect("acme", SAM), f"/v1/grants/{seen.id}"
+    old, new = f'"v{seen.version}"', f'"v{newer.version}"'
+
+    assert asker.ask("DELETE", path, headers={"if-match": old}).status_code == 412
+    assert asker.ask("DELETE", path, query={"version": seen.version}).json()["error"] == "Conflict"
+    both = asker.ask("DELETE", path, headers={"if-match": old}, query={"version": newer.version})
+    assert both.json()["error"] == "InvalidInput"
+    assert keeper.get(seen.id) == newer
+    assert asker.ask("DELETE", path, headers={"if-match": new}).json()["grant"]["status"] == "revoked"
+
+
 @pytest.mark.parametrize("error", [DatabaseUnavailable, SealBroken, Misconfigured], ids=lambda each: each.__name__)
 def test_where_the_service_keeps_things_is_not_told(error: type[GrantkeeperError]) -> None:
     """A program hears what to do; files, hosts and users are for the log."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from grantkeeper import ConsentRequired, GrantStatus, Keeper, NotFound, Reason
+from grantkeeper import Conflict, ConsentRequired, GrantStatus, Keeper, NotFound, Reason
 from grantkeeper.emulator import Emulator
+from grantkeeper.model import GrantRow
 from grantkeeper.testing import Connect, consent
 
 IDA = "ida@nordwind-outdoor.example"
@@ -43,6 +45,38 @@ def test_a_grant_with_living_siblings_is_ended_here_only(connect: Connect, keepe
     assert keeper.token(other.id).value
 
     assert keeper.revoke(other.id).at_provider == "revoked"
+
+
+def test_only_the_version_that_was_looked_at_is_ended(connect: Connect, keeper: Keeper) -> None:
+    """Somebody consented meanwhile: the newer consent stays. Once it is over, asking again is no mistake."""
+    seen = connect("acme", IDA)
+    newer = connect("acme", IDA)
+    assert newer.id == seen.id
+    with pytest.raises(Conflict):
+        keeper.revoke(seen.id, version=seen.version)
+    assert keeper.get(seen.id) == newer
+
+    assert keeper.revoke(seen.id, version=newer.version).grant.status is GrantStatus.REVOKED
+    assert keeper.revoke(seen.id, version=newer.version).grant.status is GrantStatus.REVOKED
+
+
+def test_a_consent_while_the_grant_is_ended_is_not_ended_with_it(
+    connect: Connect, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compared and ended in one step: whoever saves between the look and the end wins."""
+    seen = connect("acme", IDA)
+    save = keeper._store.save_grant
+
+    def late(row: GrantRow, **more: Any) -> None:
+        monkeypatch.undo()
+        connect("acme", IDA)
+        save(row, **more)
+
+    monkeypatch.setattr(keeper._store, "save_grant", late)
+    with pytest.raises(Conflict):
+        keeper.revoke(seen.id, version=seen.version)
+
+    assert keeper.get(seen.id).usable
 
 
 def test_ending_siblings_too_has_to_be_said_and_marks_each(

@@ -7,7 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from grantkeeper import AsyncRemote, ConsentRequired, InvalidInput, Keeper, NotFound, Picker, Remote, TokenSource
+from grantkeeper import (
+    AsyncRemote,
+    Conflict,
+    ConsentRequired,
+    InvalidInput,
+    Keeper,
+    NotFound,
+    Picker,
+    Remote,
+    TokenSource,
+)
 from grantkeeper.clients.bearer import AsyncTokenSource
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import AccountSource, Expectation, Grant, GrantStatus, LinkStatus
@@ -148,6 +158,19 @@ def test_an_ended_grant_is_over_here_too(remote: Remote, keeper: Keeper, grant: 
     with pytest.raises(ConsentRequired) as caught:
         remote.token(grant.id)
     assert (caught.value.grant_id, caught.value.reason) == (grant.id, "disconnected")
+
+
+def test_only_the_version_that_was_looked_at_is_ended(
+    remote: Remote, keeper: Keeper, grant: Grant, connect: Connect
+) -> None:
+    """As with a Keeper: another consent came meanwhile."""
+    newer = connect(grant.owner, IDA)
+    assert newer.id == grant.id
+    with pytest.raises(Conflict):
+        remote.revoke(grant.id, version=grant.version)
+    assert keeper.get(grant.id).usable
+
+    assert remote.revoke(grant.id, version=newer.version).grant.status is GrantStatus.REVOKED
 
 
 def test_siblings_are_kept_or_ended_as_said(remote: Remote, grant: Grant, connect: Connect) -> None:

@@ -113,7 +113,8 @@ class Revoking:
 
     def _end_here(self, grant_id: str, *, by: str, siblings: Siblings, version: int | None) -> GrantRow:
         def ended(row: GrantRow) -> GrantRow:
-            if version is not None and row.grant.version != version:
+            # One that is ended stays so: asking again, after an answer that was lost, is no mistake.
+            if version not in (None, row.grant.version) and row.grant.status is not GrantStatus.REVOKED:
                 raise Conflict(f"Grant {grant_id} was changed meanwhile.", advice="Read it again, then decide.")
             grant = replace(row.grant, status=GrantStatus.REVOKED, reason=Reason.DISCONNECTED)
             return replace(row, grant=grant)

@@ -155,13 +155,13 @@ class Asking:
             largest=LARGE,
         )
 
-    def revoke(self, grant_id: str, siblings: Literal["keep", "end"]) -> Revocation:
+    def revoke(self, grant_id: str, siblings: Literal["keep", "end"], version: int | None) -> Revocation:
         """DELETE a grant."""
         return self._ask(
             "DELETE",
             grant_path(grant_id),
             lambda answer: _revocation(answer).value(),
-            query={"siblings": siblings},
+            query={"siblings": siblings, "version": version},
         )
 
     def confirm(self, grant_id: str, proof: str | Secret | None, version: int | None) -> Grant:

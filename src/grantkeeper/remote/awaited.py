@@ -110,10 +110,12 @@ class AsyncRemote:
         """See `Remote.siblings`."""
         return await self._run(self._calls, self.remote.siblings, grant_id)
 
-    async def revoke(self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep") -> Revocation:
+    async def revoke(
+        self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep", version: int | None = None
+    ) -> Revocation:
         """See `Remote.revoke`."""
         self._forget_asked(grant_id)
-        return await self._run(self._calls, self.remote.revoke, grant_id, siblings=siblings)
+        return await self._run(self._calls, self.remote.revoke, grant_id, siblings=siblings, version=version)
 
     async def confirm(self, grant_id: str, *, proof: str | Secret | None = None, version: int | None = None) -> Grant:
         """See `Remote.confirm`."""

@@ -161,11 +161,13 @@ class Remote:
         """Return the other live grants that revoking this one at the provider would end too; see `Keeper.siblings`."""
         return self._asking.siblings(grant_id)
 
-    def revoke(self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep") -> Revocation:
+    def revoke(
+        self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep", version: int | None = None
+    ) -> Revocation:
         """End a grant, as `Keeper.revoke` does; its token is handed out here no more, whatever the service answers."""
         self._tokens.forget(grant_id)
         try:
-            return self._asking.revoke(grant_id, siblings)
+            return self._asking.revoke(grant_id, siblings, version)
         finally:
             self._tokens.forget(grant_id)
 

@@ -93,9 +93,13 @@ class Confirmation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class RevokeQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`siblings`: `end` tells the provider even though other grants of the same person end with it."""
+    """`siblings`: `end` tells the provider even though other grants of the same person end with it.
+
+    `version`: of the grant that was looked at.
+    """
 
     siblings: Literal["keep", "end"] = "keep"
+    version: int | None = None
 
 
 class AccountsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

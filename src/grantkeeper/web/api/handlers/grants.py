@@ -69,18 +69,18 @@ async def confirm(call: Call) -> Answer:
 
 async def revoke(call: Call) -> Answer:
     """End a grant."""
-    grant, wanted = await grant_of(call), _wanted(call)
-    if wanted is not None and wanted != grant.version:
-        raise _changed()
+    grant, wanted, version = await grant_of(call), _wanted(call), call.query.version
+    if wanted is not None and version is not None and wanted != version:
+        raise InvalidInput("If-Match and version name two versions.")
     if call.query.siblings == "end" and call.key.restricted:
         await _check_siblings(call, grant)
-    siblings = call.query.siblings
     try:
-        return Answer(body=await call.keeper.revoke(grant.id, siblings=siblings, version=wanted, by=call.by))
-    except Conflict:  # between our look at it and its end
+        done = await call.keeper.revoke(grant.id, siblings=call.query.siblings, version=wanted or version, by=call.by)
+    except Conflict:
         if wanted is not None:
             raise _changed() from None
         raise
+    return Answer(body=done)
 
 
 async def history(call: Call) -> Answer:

@@ -7,7 +7,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from grantkeeper.errors import InvalidInput
+from grantkeeper.errors import Conflict, InvalidInput
 from grantkeeper.model import Grant, GrantStatus
 from grantkeeper.web.dashboard import words
 from grantkeeper.web.dashboard.rooms.shown import address
@@ -87,7 +87,12 @@ async def end(visit: Visit) -> Response:
         raise InvalidInput("Choose what happens to the other grants.")
     if visit.fields.get("seen") != _seen(grant, siblings):
         return await _before_end(visit, changed=True)
-    done = await visit.desk.keeper.revoke(grant.id, siblings="end" if choice == "end" else "keep", by=visit.by)
+    try:
+        done = await visit.desk.keeper.revoke(
+            grant.id, siblings="end" if choice == "end" else "keep", version=grant.version, by=visit.by
+        )
+    except Conflict:
+        return await _before_end(visit, changed=True)
     return visit.go(f"/grants/{grant.id}", done.at_provider)
 
 
