@@ -104,6 +104,34 @@ def test_a_head_without_end_is_cut_off(served: Replica, sent: bytes) -> None:
     assert served.is_ready()
 
 
+def _head(size: int) -> bytes:
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 990) for number in range(size // 1000))
+    return b"GET /v1/grants HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + b"\r\n"
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, b"401"), (70_000, b"431"), (150_000, b"431"), (250_000, b"431")])
+def test_a_head_has_64_kilobytes_at_most(served: Replica, size: int, status: bytes) -> None:
+    """V-48: whatever comes behind it in one piece; nothing is asked of the API by a larger one."""
+    found = talk(served, _head(size))
+    assert found.startswith(b"HTTP/1.1 " + status)
+    assert found.count(b"HTTP/1.1 ") == 1
+
+
+def test_each_request_of_a_connection_has_a_head_of_its_own_size(served: Replica) -> None:
+    """Heads are not added up."""
+    plain = _head(60_000).replace(b"Connection: close\r\n", b"")
+    assert talk(served, plain, plain, _head(60_000)).count(b"HTTP/1.1 401") == 3
+
+
+@pytest.mark.parametrize("trailers", [b"X: " + b"a" * 900_000, b"X: a\r\n" * 100_000], ids=["one", "many"])
+def test_trailers_without_end_are_cut_off(served: Replica, trailers: bytes) -> None:
+    """V-48: they are headers that come late."""
+    head = b"POST /v1/links HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with contextlib.suppress(ConnectionError):
+        talk(served, head + b"5\r\nhello\r\n0\r\n" + trailers, wait=15)
+    assert served.is_ready()
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from grantkeeper.web.service.load import MAX_HEADERS
 
@@ -21,6 +21,8 @@ HEADERS_IN: Final = 10.0
 KEEP_ALIVE: Final = 75
 """Seconds that a connection may be idle: longer than balancers keep theirs (60 at most of the common ones), so that
 never we are the ones who close a connection into which a request was just sent."""
+LINGER: Final = 2.0
+"""Seconds in which whoever is refused in the middle of sending can read why."""
 CONNECTIONS: Final = 4096
 """Connections at once; the next are told to come again."""
 FINISH: Final = 25
@@ -30,12 +32,19 @@ _BODY_BEHIND: Final = 256 * 1024
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+class _TooLargeError(Exception):
+    """Ends the reading of a connection whose request has a head, or a trailer, that is too large."""
+
+
 class Bounded(HttpToolsProtocol):
     """A connection whose requests begin in time and have heads of bounded size; uvicorn bounds neither."""
 
     _clock: TimerHandle | None = None
     _head = 0
-    _in_head = True
+    """Bytes that came since a request's end, or a piece of its body: the only bound on a line that does not end."""
+    _refused = False
+    _fields = 0
+    """Bytes of this request's target, headers and trailers."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Start the clock: who connects has something to say."""
@@ -48,36 +57,62 @@ class Bounded(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what is not the body."""
-        if self._in_head:
-            self._head += len(data)
-            if self._head > MAX_HEADERS + _BODY_BEHIND:
-                self._refuse()
-                return
+        """Count what comes; nothing of the body is left in the count once it is read."""
+        if self._refused:
+            return
+        self._head += len(data)
+        if self._head > MAX_HEADERS + _BODY_BEHIND:
+            self._refuse()
+            return
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Start the clock for this head."""
         super().on_message_begin()
+        self._fields = 0
         self._start_clock()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, or a trailer; these have the same list to themselves (RFC 9110 6.5)."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Stop the clock: the body has one of its own."""
         self._stop_clock()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Begin to count anew."""
+        self._head = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Wait for the next head."""
         super().on_message_complete()
-        self._head, self._in_head = 0, True
+        self._head = 0
+
+    def _count(self, size: int) -> None:
+        self._fields += size
+        if self._fields > MAX_HEADERS:
+            self._refuse()
+            raise _TooLargeError
+
+    def send_400_response(self, msg: str) -> None:
+        """Say so, unless the connection is ended already."""
+        if not self._refused and not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def _start_clock(self) -> None:
-        self._in_head = True
         if self._clock is None:
             self._clock = self.loop.call_later(HEADERS_IN, self._too_slow)
 
     def _stop_clock(self) -> None:
-        self._in_head = False
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
@@ -88,10 +123,22 @@ class Bounded(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self) -> None:
+        """Say so and end the connection, at once when another answer is under way.
+
+        Else what still comes is thrown away for a moment: at a closed end it would meet a reset, which takes the answer
+        away from whoever has not read it.
+        """
+        self._refused = True
         self._stop_clock()
-        if not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn types it as always there
+        if cycle is not None and not cycle.response_complete:
             self.transport.close()
+            return
+        self.transport.write(_TOO_LARGE)
+        self.transport.write_eof()
+        self._clock = self.loop.call_later(LINGER, self._too_slow)
 
 
 class Server(uvicorn.Server):
