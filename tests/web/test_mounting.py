@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from grantkeeper.aio import AsyncKeeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper import Keeper
-from grantkeeper.testing import emulated_keeper
+from grantkeeper.testing import emulated_keeper, oauth_client
 from grantkeeper.web import grantkeeper_app
 from web.visitor import IDA, SITE, Visitor, heading
 
@@ -67,3 +67,17 @@ def test_on_http_loopback_the_cookie_has_its_plain_name(emulator: Emulator, keep
     assert answer.headers["set-cookie"].startswith("grantkeeper=")
     assert "secure" not in answer.headers["set-cookie"].lower()
     assert "strict-transport-security" not in answer.headers
+
+
+def test_a_client_that_cannot_be_connected_beside_the_others_is_named(
+    emulator: Emulator, keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its way back is http, and the cookie of the others goes over https only."""
+    odd = dataclasses.replace(
+        oauth_client(emulator, "ad-manager", ["ad_manager"]), redirect_uri="http://127.0.0.1:8765/callback/ad-manager"
+    )
+    mine = keeper.client("google-ads")
+    mixed = emulated_keeper(emulator, keeper._store, clients=(mine, odd))
+    grantkeeper_app(AsyncKeeper(mixed), owner=lambda _: "acme")
+
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["ad-manager"]

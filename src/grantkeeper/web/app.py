@@ -80,6 +80,7 @@ def grantkeeper_app(
         picker=picker,
         language=language or "",
     )
+    _note_other_schemes(face)
     app = Starlette(
         routes=_routes(Connect(face=face, ways=SiteWays(face=face)), Picking(face=face)),
         middleware=[Middleware(Guard, face=face, refuse=refuser(face))],
@@ -88,6 +89,14 @@ def grantkeeper_app(
     # Starlette would answer a slash too many with 307 and a Location made of the Host header (O-17, V-39c).
     app.router.redirect_slashes = False
     return app
+
+
+def _note_other_schemes(face: Face) -> None:
+    """Say which OAuth clients lead back to pages on which a cookie of https is not sent."""
+    for client in face.keeper.clients:
+        if client.kind == "web" and face.secure and not client.redirect_uri.startswith("https:"):
+            said = "%s cannot be connected here: its redirect_uri is %s, and other clients' are https"
+            log.warning(said, client.name, client.redirect_uri)
 
 
 def _routes(connect: Connect, picking: Picking) -> list[Route]:

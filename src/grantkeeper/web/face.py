@@ -41,7 +41,7 @@ class Face:
     call an OAuthClient, `done_url` is a path of the host application to offer at the end. `stranger` is what a browser
     is told that belongs to nobody, `language` the one language to speak, "" when the browser chooses, and
     `default_language` what those get who ask for none that we have. `return_to` are origins to which people may be led
-    in the end.
+    in the end. `https` says whether that is in use; None when the configured redirect URIs say so.
     """
 
     keeper: AsyncKeeper
@@ -57,6 +57,7 @@ class Face:
     default_language: str = "en"
     brand: Brand | None = None
     return_to: frozenset[str] = frozenset()
+    https: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse a `done_url` that leads elsewhere (V-55), and a language that there is not."""
@@ -68,7 +69,12 @@ class Face:
 
     @property
     def secure(self) -> bool:
-        """Whether https is in use: the configured redirect URIs say so, never a request's headers (V-39c)."""
+        """Whether https is in use: the configuration says so, never a request's headers (V-39c).
+
+        The service knows its own address; pages inside another application have only the redirect URIs to go by.
+        """
+        if self.https is not None:
+            return self.https
         return any(client.redirect_uri.startswith("https:") for client in self.keeper.clients)
 
     @property

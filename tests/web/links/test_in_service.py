@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import ASGIApp
 
 from grantkeeper.aio import AsyncKeeper
 from grantkeeper.emulator import Emulator
+from grantkeeper.emulator.visitor import forms
 from grantkeeper.keeper import Keeper
+from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.settings import ServiceSettings
+from grantkeeper.store import SqlStore
+from grantkeeper.testing import EmulatorTransport, oauth_client
 from grantkeeper.web.service.app import service_app
 from web.links.guest import Guest, path_of
-from web.visitor import SITE, heading
+from web.visitor import IDA, SITE, heading
 
 
 @pytest.fixture
@@ -37,6 +44,36 @@ def test_a_walk_through_the_service_ends_well_and_names_no_link_in_its_logs(
     ours = [str(vars(record)) for record in caplog.records if record.name.startswith("grantkeeper")]
     assert ours
     assert not [text for text in ours if token in text]
+
+
+@pytest.mark.parametrize(("url", "other"), [("http://127.0.0.1:8765", "https"), (SITE, "http")])
+def test_the_services_own_address_says_whether_https_is_in_use(
+    emulator: Emulator, tmp_path: Path, url: str, other: str
+) -> None:
+    """V-39c: one client whose redirect_uri is of another scheme breaks the links of no other."""
+    mine = replace(oauth_client(emulator, "google-ads", ["adwords"]), redirect_uri=f"{url}/callback/google-ads")
+    emulator.client_secret(None, [mine.redirect_uri])
+    odd = replace(
+        oauth_client(emulator, "ad-manager", ["ad_manager"]),
+        redirect_uri=f"{other}://127.0.0.1:8765/callback/ad-manager",
+    )
+    store = SqlStore(f"sqlite:///{tmp_path / 'two.sqlite3'}")
+    store.migrate()
+    with Keeper(
+        store=store,
+        sealer=KeyRing.parse(new_key()),
+        clients=(mine, odd),
+        transport=EmulatorTransport(emulator),
+        now=emulator.clock.now,
+        pages_url=url,
+    ) as keeper:
+        service = service_app(AsyncKeeper(keeper), ServiceSettings(url=url))
+        with Guest(service, emulator, owner=None, site=url) as guest:
+            page = guest.open(keeper.link("acme", "google-ads"))
+            away = guest.post(urlsplit(str(page.url)).path, dict(forms(page.text)["connect"].hidden))
+            back = urlsplit(emulator.consent(away.headers["location"], IDA))
+            came = guest.get(f"{back.path}?{back.query}")
+            assert (came.status_code, heading(guest.get(came.headers["location"]))) == (303, "Thank you")
 
 
 def test_a_page_of_no_use_and_the_root_are_pages_of_the_business(keeper: Keeper, guest: Guest) -> None:

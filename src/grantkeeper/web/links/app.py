@@ -44,6 +44,7 @@ def links_app(keeper: AsyncKeeper, settings: ServiceSettings) -> Starlette:
         default_language=settings.language,
         brand=brand_of(settings),
         return_to=place.return_to,
+        https=place.secure,
     )
     ways = LinkWays(face=face, place=place)
     walk = Walk(face=face, place=place, connect=Connect(face=face, ways=ways), picking=Picking(face=face))
