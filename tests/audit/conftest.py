@@ -8,6 +8,7 @@ import pytest
 
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper import Keeper
+from grantkeeper.model import OAuthClient
 from grantkeeper.seal import KeyRing, new_key
 from grantkeeper.store import SqlStore
 from grantkeeper.testing import EmulatorTransport, oauth_client
@@ -21,14 +22,14 @@ def opened(database_url: str, emulator: Emulator) -> Iterator[Open]:
     """A function that opens a keeper over this test's database with some of the keys."""
     made: list[Keeper] = []
 
-    def open_keeper(*keys: str) -> Keeper:
+    def open_keeper(*keys: str, clients: tuple[OAuthClient, ...] | None = None) -> Keeper:
         store = SqlStore(database_url)
         store.migrate()
         made.append(
             Keeper(
                 store=store,
                 sealer=KeyRing.parse("\n".join(keys or KEYS[:1])),
-                clients=[oauth_client(emulator, "google-ads", ["adwords"])],
+                clients=[oauth_client(emulator, "google-ads", ["adwords"])] if clients is None else clients,
                 transport=EmulatorTransport(emulator),
                 now=emulator.clock.now,
                 pause=emulator.clock.advance,

@@ -141,3 +141,44 @@ def test_a_token_that_was_taken_over_is_forgotten(stored: Keeper, opened: Open, 
     with stored._store._engine.connect() as connection:
         found = connection.execute(select(tables.grant.c.imported).where(tables.grant.c.owner == "other")).all()
     assert [row.imported for row in found] == [None]
+
+
+def test_a_grant_of_an_oauth_client_that_is_gone_is_erased_too(
+    opened: Open, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """O-54r: nobody can tell the provider any more, and that is said; the person's address is not kept for it."""
+    grant = consent(opened(), emulator, "acme", IDA)
+    without = opened(clients=())
+
+    done = without.erase("acme", by="cli")
+
+    assert (done.revoked, done.grants, done.pending, done.untold) == (1, 1, (), (grant.id,))
+    assert holding(without, IDA, grant.subject) == []
+    assert grant.id in caplog.text
+    assert without.audit.read(newest_first=True, limit=1)[0].data["untold"] == 1
+    assert without.erase("acme", by="cli") == Erasure(owner="acme")
+
+
+def test_an_owner_with_the_longest_name_can_be_erased(stored: Keeper, emulator: Emulator) -> None:
+    """O-54r: on every database; the erasure's own entry names them whole."""
+    owner = "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 255
+    consent(stored, emulator, owner, IDA)
+    stored.erase(owner, by="cli")
+    assert holding(stored, IDA) == []
+    (entry,) = stored.audit.read(target=f"owner:{owner}")
+    assert entry.owner == owner
+
+
+def test_who_exported_is_personal(stored: Keeper, emulator: Emulator) -> None:
+    """O-54r: the name of whoever took a refresh token away goes with the rest, and what is signed never held it."""
+    grant = consent(stored, emulator, "acme", IDA)
+    stored.hand_out(grant.id, form="yaml", who="erika (uid 1000) on desk7")
+    (entry,) = [each for each in stored.audit.read() if each.action == "grant.export"]
+    assert (entry.data["form"], entry.personal["who"]) == ("yaml", "erika (uid 1000) on desk7")
+    assert set(holding(stored, "erika")) == {"grantkeeper_audit", "grantkeeper_event"}
+
+    stored.erase("acme")
+
+    assert holding(stored, "erika") == []
+    assert {each.kind: each.data for each in stored.events()}["grant.exported"] == {"form": "yaml"}
+    assert stored.audit.verify().ok

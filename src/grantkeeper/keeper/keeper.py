@@ -142,7 +142,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         self._handing_out = HandingOut(parts, export=export)
         self._adopting = Adopting(parts, client=self.client, saved=memory.hold, refresh=self.refresh)
         self._revoking = Revoking(parts, forget=memory.forget)
-        self._end_of_owner = EndOfOwner(parts, links=self.links, revoke=self.revoke)
+        self._end_of_owner = EndOfOwner(parts, links=self.links, revoking=self._revoking)
         token = LookToken(parts, self._refreshes.token)
         looking = Looking(parts, token=token, report_rejected=self.report_rejected)
         self._reach = Reach(parts, looking=looking, get=self.get)

@@ -103,6 +103,12 @@ class Revoking:
             self._end_sibling(other)
         return Revocation(grant=erased, at_provider="revoked", siblings=len(others))
 
+    def give_up(self, grant_id: str) -> None:
+        """Drop the tokens of a grant that is revoked here, though its provider was not told."""
+        row = self._store.grant(grant_id)
+        if row is not None and row.grant.status is GrantStatus.REVOKED:
+            self._erased(row)
+
     def _token(self, row: GrantRow) -> Secret | None:
         """Return a token of the row to revoke with; None when there is none, or it does not open."""
         try:

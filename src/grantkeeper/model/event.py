@@ -44,6 +44,34 @@ KINDS: Final = (
 )
 """Every kind of event there is."""
 
+NAMING_NOBODY: Final[Mapping[str, tuple[str, ...]]] = {
+    GRANT_PENDING: ("link_id",),
+    GRANT_CONNECTED: ("link_id",),
+    GRANT_CONSENT_REQUIRED: ("reason", "advice", "missing", "link_id"),
+    GRANT_RECONNECTED: ("link_id",),
+    SCOPES_CHANGED: ("added", "removed", "missing", "link_id"),
+    ACCOUNTS_CHANGED: (
+        "account_kind",
+        "appeared_count",
+        "lost_count",
+        "lost_shared_count",
+        "shared_left",
+        "last_shared_lost",
+    ),
+    ACCOUNTS_SHARED: ("shared_count",),
+    GRANT_IMPORTED: ("identified", "missing"),
+    GRANT_EXPORTED: ("form",),
+    GRANT_ENDING: ("ends_at", "days_left", "why"),
+    GRANT_CAP_NEAR: ("live", "cap"),
+    GRANT_REVOKED: ("reason", "link_id"),
+    LINK_OPENED: ("link_id",),
+    LINK_EXPIRED: ("link_id",),
+    CLIENT_FAILING: ("why", "advice"),
+    CLIENT_RECOVERED: (),
+}
+"""What of an event's data names no person and no account, which often is called as its person is, and finds no token
+again: what may leave the house, and what an erasure keeps. Whatever is not named here is personal."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

@@ -51,7 +51,7 @@ _TEXT_LIMITS: Final[Mapping[str, int]] = {
     "token_hash": tables.ID_LENGTH,
     "action": tables.KIND_LENGTH,
     "actor": tables.NAME_LENGTH,
-    "target": tables.NAME_LENGTH,
+    "target": tables.TARGET_LENGTH,
     "created_by": tables.NAME_LENGTH,
     "key_name": tables.NAME_LENGTH,
     "language": tables.WORD_LENGTH,

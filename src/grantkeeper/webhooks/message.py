@@ -9,40 +9,13 @@ from typing import Final
 
 from ..errors import InvalidInput, printable
 from ..model import Event
-from ..model import event as kinds_of
-from ..model.event import KINDS
+from ..model.event import KINDS, NAMING_NOBODY
 
 TEST: Final = "webhook.test"
 """The kind of a message that is no event: somebody tries an endpoint."""
 
-_TOLD: Final[Mapping[str, tuple[str, ...]]] = {
-    kinds_of.GRANT_PENDING: ("link_id",),
-    kinds_of.GRANT_CONNECTED: ("link_id",),
-    kinds_of.GRANT_CONSENT_REQUIRED: ("reason", "advice", "missing", "link_id"),
-    kinds_of.GRANT_RECONNECTED: ("link_id",),
-    kinds_of.SCOPES_CHANGED: ("added", "removed", "missing", "link_id"),
-    kinds_of.ACCOUNTS_CHANGED: (
-        "account_kind",
-        "appeared_count",
-        "lost_count",
-        "lost_shared_count",
-        "shared_left",
-        "last_shared_lost",
-    ),
-    kinds_of.ACCOUNTS_SHARED: ("shared_count",),
-    kinds_of.GRANT_IMPORTED: ("identified", "missing"),
-    kinds_of.GRANT_EXPORTED: ("form",),
-    kinds_of.GRANT_ENDING: ("ends_at", "days_left", "why"),
-    kinds_of.GRANT_CAP_NEAR: ("live", "cap"),
-    kinds_of.GRANT_REVOKED: ("reason", "link_id"),
-    kinds_of.LINK_OPENED: ("link_id",),
-    kinds_of.LINK_EXPIRED: ("link_id",),
-    kinds_of.CLIENT_FAILING: ("why", "advice"),
-    kinds_of.CLIENT_RECOVERED: (),
-    TEST: ("endpoint_id",),
-}
-"""What of an event's data leaves the house. Left out are names of accounts, who exported, and fingerprints of tokens:
-`GET /v1/events` has them, for whoever has a key."""
+_TOLD: Final[Mapping[str, tuple[str, ...]]] = {**NAMING_NOBODY, TEST: ("endpoint_id",)}
+"""What of an event's data leaves the house. `GET /v1/events` has the rest, for whoever has a key."""
 
 
 def message_id(event: Event, installation: str) -> str:

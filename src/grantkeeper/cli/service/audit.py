@@ -78,11 +78,14 @@ def erase(
             _ask(owner, grants)
         done = keeper.erase(owner, by="cli")
     if as_json:
-        output.result_json({name: getattr(done, name) for name in _NAMES} | {"pending": list(done.pending)})
+        lists = {"pending": list(done.pending), "untold": list(done.untold)}
+        output.result_json({name: getattr(done, name) for name in _NAMES} | lists)
     else:
         _tell(done)
     if done.pending:
         raise typer.Exit(Exit.WAIT)
+    if done.untold:
+        raise typer.Exit(Exit.YOURS)
 
 
 _NAMES = ("owner", "revoked", "grants", "accounts", "looks", "links", "flows", "events", "entries")
@@ -103,3 +106,5 @@ def _tell(done: Erasure) -> None:
     output.result(f"{done.accounts} account(s) and {done.entries} entries of the audit log.")
     for grant_id in done.pending:
         output.note(f"The provider has not heard of the end of {grant_id} yet: run this again later.")
+    for grant_id in done.untold:
+        output.note(f"The OAuth client of {grant_id} is not configured: at the provider only its person can end it.")

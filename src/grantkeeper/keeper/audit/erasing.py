@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...errors import InvalidInput
-from ...model import AuditEntry, Erasure, GrantStatus, Revocation
+from ...model import AuditEntry, Erasure, Grant, GrantStatus
 from ...model.service.links import OPEN
 from ..inputs import checked_owner
 from ..links.linking import Linking
 from ..parts import Parts
+from ..revoking import Revoking
 from .verifying import ERASE
+
+log = logging.getLogger("grantkeeper")
 
 PAGE: Final = 200
 
@@ -21,25 +24,25 @@ PAGE: Final = 200
 class EndOfOwner:
     """The verb erase of a keeper."""
 
-    def __init__(self, parts: Parts, *, links: Linking, revoke: Callable[..., Revocation]) -> None:
-        self._parts, self._links, self._revoke = parts, links, revoke
+    def __init__(self, parts: Parts, *, links: Linking, revoking: Revoking) -> None:
+        self._parts, self._links, self._revoking = parts, links, revoking
         self._store = parts.store
 
     def erase(self, owner: str, *, by: str) -> Erasure:
         """See `Keeper.erase`."""
         owner = checked_owner(owner)
         self._end_links(owner, by)
-        revoked, pending = self._end_grants(owner, by)
+        ended = self._end_grants(owner, by)
         entry = AuditEntry(
             at=self._parts.now(),
             actor=by,
             action=ERASE,
             target=f"owner:{owner}",
             owner=owner,
-            data={"revoked": revoked, "pending": len(pending)},
+            data=ended.counted,
         )
         done = self._store.erasing.erase(owner, entry=entry, mac=self._parts.mac)
-        return replace(done, revoked=revoked, pending=pending)
+        return replace(done, revoked=ended.revoked, pending=tuple(ended.pending), untold=tuple(ended.untold))
 
     def _end_links(self, owner: str, by: str) -> None:
         """Revoke what could still be followed; one that is used meanwhile leads to a grant, which is ended next."""
@@ -48,16 +51,39 @@ class EndOfOwner:
                 with suppress(InvalidInput):  # it was used this moment
                     self._links.revoke(row.link.id, by=by)
 
-    def _end_grants(self, owner: str, by: str) -> tuple[int, tuple[str, ...]]:
+    def _end_grants(self, owner: str, by: str) -> _Ended:
         """End each grant, here and at the provider; one that is revoked and not told yet is told again."""
-        revoked, pending, after = 0, [], ""
+        ended, after = _Ended(), ""
         while page := self._store.grants(owner=owner, after=after, limit=PAGE):
             for row in page:
-                if row.grant.status is GrantStatus.REVOKED and row.sealed is None:
-                    continue
-                done = self._revoke(row.grant.id, by=by)
-                revoked += 1
-                if done.at_provider == "pending":
-                    pending.append(row.grant.id)
+                if row.grant.status is not GrantStatus.REVOKED or row.sealed is not None:
+                    ended.revoked += 1
+                    self._end(row.grant, ended, by)
             after = page[-1].grant.id
-        return revoked, tuple(pending)
+        return ended
+
+    def _end(self, grant: Grant, ended: _Ended, by: str) -> None:
+        if self._revoking.revoke(grant.id, "keep", by=by).at_provider != "pending":
+            return
+        if grant.client in self._parts.clients:
+            ended.pending.append(grant.id)
+            return
+        # Nobody here can ever tell the provider: what would be kept for that is the person's address for ever.
+        self._revoking.give_up(grant.id)
+        log.warning("grant %s is erased and its provider not told: %s is not configured", grant.id, grant.client)
+        ended.untold.append(grant.id)
+
+
+@dataclass(slots=True)
+class _Ended:
+    """What became of an owner's grants: see `Erasure`."""
+
+    revoked: int = 0
+    pending: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """What the audit log says of it."""
+        told = {"revoked": self.revoked, "pending": len(self.pending)}
+        return told | ({"untold": len(self.untold)} if self.untold else {})

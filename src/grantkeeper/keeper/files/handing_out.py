@@ -61,14 +61,15 @@ class HandingOut:
         """Return the event, and the entry of the audit log that is written with it."""
         at, data = self._now(), {"form": form, "who": who}
         event = Event(kind=GRANT_EXPORTED, at=at, grant_id=grant.id, owner=grant.owner, client=grant.client, data=data)
+        # Who asks is a person's name on a machine: what is signed for ever does not hold it.
         entry = AuditEntry(
             at=at,
             actor=by,
             action="grant.export",
             target=f"grant:{grant.id}",
             owner=grant.owner,
-            data={"client": grant.client, **data},
-            personal={"person": grant.person},
+            data={"client": grant.client, "form": form},
+            personal={"person": grant.person, "who": who},
         )
         return event, self._parts.beside(entry)
 

@@ -71,11 +71,16 @@ class ChainLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """What was erased about an owner. `pending` are grants that the provider has not heard of yet: erase again."""
+    """What was erased about an owner. `pending` are grants that the provider has not heard of yet: erase again.
+
+    `untold` are grants whose provider can never be told, because their OAuth client is not configured here any more:
+    there only the person can end them.
+    """
 
     owner: str
     revoked: int = 0
     pending: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     grants: int = 0
     accounts: int = 0
     looks: int = 0

@@ -24,6 +24,7 @@ ACCOUNT_LENGTH: Final = 500  # a Search Console property is a URL; four bytes a 
 ID_LENGTH: Final = 64  # SHA-256 in hex, and room for any random id
 MOST_SENDS: Final = 1000  # counted no further: the column is small, and a provider may be in trouble for weeks
 NAME_LENGTH: Final = 255
+TARGET_LENGTH: Final = 320  # `owner:` and an owner, or another such word and an id
 WORD_LENGTH: Final = 64  # values of our own enumerations
 
 metadata: Final = MetaData()

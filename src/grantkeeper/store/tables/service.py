@@ -17,6 +17,7 @@ from .names import (
     OWNER_LENGTH,
     PREFIX,
     SUBJECT_LENGTH,
+    TARGET_LENGTH,
     WORD_LENGTH,
     metadata,
 )
@@ -187,7 +188,7 @@ audit: Final = Table(
     Column("at", INSTANT, nullable=False),
     Column("actor", exact(NAME_LENGTH), nullable=False),
     Column("action", exact(KIND_LENGTH, ascii_only=True), nullable=False),
-    Column("target", exact(NAME_LENGTH), nullable=False),
+    Column("target", exact(TARGET_LENGTH), nullable=False),
     Column("owner", exact(OWNER_LENGTH), nullable=False),
     Column("data", LONG, nullable=False),
     Column("personal", LONG),  # NULL once erased, with its salt

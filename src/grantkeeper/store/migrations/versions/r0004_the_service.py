@@ -216,7 +216,7 @@ def _create_audit() -> None:
         sa.Column("at", INSTANT, nullable=False),
         sa.Column("actor", exact(255), nullable=False),
         _ident("action"),
-        sa.Column("target", exact(255), nullable=False),
+        sa.Column("target", exact(320), nullable=False),
         sa.Column("owner", exact(255), nullable=False),
         sa.Column("data", LONG, nullable=False),
         sa.Column("personal", LONG),

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, literal, or_, select, update
 
 from ....model import AuditEntry, Erasure, GrantStatus, Mac
-from ....model.event import ACCOUNTS_CHANGED, ACCOUNTS_SHARED, GRANT_IMPORTED
+from ....model.event import NAMING_NOBODY
 from ... import tables
 from ...rows import searchable
 from ..access import Access
@@ -49,15 +49,9 @@ _LINKS: Final = (
     )
     .values(expect=None, message="", failure="", return_to="", sealed=None, data_key=None, version=_LINK.version + 1)
 )
-_NAMING: Final[Mapping[str, tuple[str, ...]]] = {
-    ACCOUNTS_CHANGED: ("appeared", "lost", "said"),
-    ACCOUNTS_SHARED: ("added", "removed"),
-    GRANT_IMPORTED: ("token",),
-}
-"""What of an event's data names accounts, which often are called as their person is, or finds a token again."""
 _EVENT: Final = tables.event.columns
-_NAMING_EVENTS: Final = select(_EVENT.id, _EVENT.kind, _EVENT.data).where(
-    _EVENT.grant_id.in_(select(_GRANT.id).where(_GRANT.owner == _OF_OWNER)), _EVENT.kind.in_(tuple(_NAMING))
+_EVENTS: Final = select(_EVENT.id, _EVENT.kind, _EVENT.data).where(
+    _EVENT.grant_id.in_(select(_GRANT.id).where(_GRANT.owner == _OF_OWNER))
 )
 _SET_DATA: Final = update(tables.event).where(_EVENT.id == bindparam("key")).values(data=bindparam("new_data"))
 _AUDIT: Final = tables.audit.columns
@@ -97,11 +91,11 @@ class Erasing:
 
 
 def _forget_names(connection: Connection, whose: Mapping[str, str | None]) -> int:
-    """Take names and ids of accounts out of an owner's events; returns out of how many."""
+    """Take what may name somebody out of an owner's events; returns out of how many."""
     changed = []
-    for row in connection.execute(_NAMING_EVENTS, whose):
+    for row in connection.execute(_EVENTS, whose):
         data = msgspec.json.decode(row.data, type=dict[str, Any])
-        kept = {name: value for name, value in data.items() if name not in _NAMING[row.kind]}
+        kept = {name: value for name, value in data.items() if name in NAMING_NOBODY.get(row.kind, ())}
         if kept != data:
             changed.append({"key": row.id, "new_data": msgspec.json.encode(kept).decode()})
     if changed:
