@@ -16,7 +16,10 @@ a URL of 8,000 (RFC 9110 4.1)."""
 
 
 def parts(url: object) -> SplitResult | None:
-    """Return the parts of an absolute http(s) URL with a host and a valid port, or None."""
+    """Return the parts of an absolute http(s) URL with a host and a valid port, or None.
+
+    A colon with no port behind it is none: RFC 3986 3.2.3 allows it, and no browser writes an origin so.
+    """
     if not isinstance(url, str) or not _CLEAN.fullmatch(url) or "\\" in url:
         return None
     try:
@@ -24,7 +27,8 @@ def parts(url: object) -> SplitResult | None:
         port = split.port
     except ValueError:
         return None
-    return split if split.scheme in ("http", "https") and split.hostname and port != 0 else None
+    whole = split.hostname and port != 0 and not split.netloc.endswith(":")
+    return split if split.scheme in ("http", "https") and whole else None
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import DatabaseUnavailable, Misconfigured
 from . import tables
+from .engine.reader import patient
 from .failures import RUN_INIT
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -21,8 +22,11 @@ _ALEMBIC: Final = threading.Lock()
 """Alembic keeps its context in the module `alembic.context`: one migration at a time in a process."""
 _EPOCH: Final = 1
 """The oldest revision whose code can use the tables of the newest: each since has only added to them."""
-_TRIES: Final = 3
+_TRIES: Final = 10
+"""Who changes the tables beside another fails where it was overtaken, at each step at most once."""
 _LOCK_SECONDS: Final = 5
+_STEP_SECONDS: Final = 86400.0
+"""How long one step may take: an index of a large table takes minutes, and would never be there if it were given up."""
 _LOCK_NAME: Final = "CONCAT('grantkeeper ', SHA1(DATABASE()))"  # names are the server's, and at most 64 long
 _UNDER_CHANGE: Final = "Another process changes the database's tables right now."
 _VERSION: Final = table(tables.VERSION_TABLE, column("version_num"))
@@ -67,7 +71,7 @@ def revision(connection: Connection) -> str:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision, in one transaction where a schema has any, and give the database its id.
+    """Bring the schema to the newest revision, and give the database its id.
 
     Raises:
         Misconfigured: the schema is newer than this code, or tables of these names are there without a revision.
@@ -93,7 +97,7 @@ def _upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with _ALEMBIC, engine.begin() as connection, _alone(connection):
+    with _ALEMBIC, engine.begin() as connection, _slowly(connection), _alone(connection):
         if _is_done(connection):
             return
         config.attributes["connection"] = connection
@@ -101,6 +105,13 @@ def _upgrade(engine: Engine) -> None:
         if connection.execute(select(tables.installation.c.one)).first() is None:
             values = {"one": 1, "id": secrets.token_hex(16), "epoch": _EPOCH}
             connection.execute(insert(tables.installation).values(values))
+
+
+@contextmanager
+def _slowly(connection: Connection) -> Iterator[None]:
+    """Let each step take its time, the commit excepted, which is over before the connection goes back to its pool."""
+    with patient(connection.connection.driver_connection, _STEP_SECONDS):
+        yield
 
 
 @contextmanager

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine, Select
 
 from ..columns import BytewiseText, text_or_bytes
 from .kept import Kept
+
+_PYMYSQL: Final = ("_read_timeout", "_write_timeout")
+"""Where PyMySQL (1.1) keeps its own; it asks for them at each call, and offers no other way to change them."""
 
 
 class Reader:
@@ -52,6 +55,20 @@ class Reader:
             text_or_bytes(value) if place in self._bytes and value is not None else value
             for place, value in enumerate(row)
         )
+
+
+@contextmanager
+def patient(connection: Any, seconds: float) -> Iterator[None]:
+    """Let each call of a driver's connection take so long, where it ends its calls by itself."""
+    names = [name for name in ("call_seconds", *_PYMYSQL) if hasattr(connection, name)]
+    usual = {name: getattr(connection, name) for name in names}
+    for name in names:
+        setattr(connection, name, seconds)
+    try:
+        yield
+    finally:
+        for name, value in usual.items():
+            setattr(connection, name, value)
 
 
 @contextmanager

@@ -4,17 +4,29 @@ import sqlalchemy as sa
 from alembic import op
 
 from grantkeeper.store.columns import COUNTER, INSTANT, LONG, SEALED, exact
-from grantkeeper.store.migrations.steps import add_column, create_index, create_table, drop_index
+from grantkeeper.store.migrations.steps import add_column, create_index, create_table, drop_index, let_others_in
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_OF_GRANTS = {
+    "work": ["status", "client", "due_at"],
+    "used": ["status", "client", "used_on", "due_at"],
+    "page": ["client", "status", "id"],
+    "email": ["email"],
+}
+
 
 def upgrade() -> None:
-    """Create the tables; grants get what says whether the business has confirmed them."""
-    _extend()
+    """Create the tables; grants get what says whether the business has confirmed them.
+
+    On PostgreSQL nobody can read a table that has got a column, and nobody write one that gets an index, before the
+    transaction ends: what takes no time has one of its own, and so has each index.
+    """
+    _add_columns()
+    _create_indexes()
     _create_head()
     _create_link()
     _create_keys()
@@ -22,27 +34,31 @@ def upgrade() -> None:
     _create_webhooks()
     _create_audit()
     _create_health()
+    drop_index("grantkeeper_grant_due", "grantkeeper_grant")
 
 
 def _ident(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str]:
     return sa.Column(name, exact(64, ascii_only=True), primary_key=key, nullable=null)
 
 
-def _extend() -> None:
+def _add_columns() -> None:
     add_column("grantkeeper_grant", sa.Column("unconfirmed", sa.SmallInteger, nullable=False, server_default="0"))
     add_column("grantkeeper_grant", sa.Column("warned_at", INSTANT))
     add_column("grantkeeper_grant", sa.Column("used_on", sa.BigInteger))
-    create_index("grantkeeper_grant_work", "grantkeeper_grant", ["status", "client", "due_at"])
-    create_index("grantkeeper_grant_used", "grantkeeper_grant", ["status", "client", "used_on", "due_at"])
-    create_index("grantkeeper_grant_page", "grantkeeper_grant", ["client", "status", "id"])
-    create_index("grantkeeper_grant_email", "grantkeeper_grant", ["email"])
-    drop_index("grantkeeper_grant_due", "grantkeeper_grant")
     add_column(
         "grantkeeper_flow",
         sa.Column("link_id", exact(64, ascii_only=True), nullable=False, server_default=sa.text("''")),
     )
     add_column("grantkeeper_event", sa.Column("position", sa.BigInteger))
+
+
+def _create_indexes() -> None:
+    for name, columns in _OF_GRANTS.items():
+        let_others_in()
+        create_index(f"grantkeeper_grant_{name}", "grantkeeper_grant", columns)
+    let_others_in()
     create_index("grantkeeper_event_position", "grantkeeper_event", ["position"], unique=True)
+    let_others_in()
 
 
 def _create_head() -> None:
