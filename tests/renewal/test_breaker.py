@@ -58,7 +58,7 @@ def test_an_outage_is_probed_by_one_at_a_time_and_ever_more_rarely(desk: Desk) -
     for _ in range(8):
         waited.append(desk.waits() / SECOND)
         assert desk.admit() == Admission(why="outage", wait=PROBE_WAIT)
-        assert desk.trouble(1) == NOTHING
+        assert desk.trouble(1) == Change(failed=("outage",))
 
     assert waited == [2, 4, 8, 16, 32, 60, 60, 60]
     assert waited[-1] == OUTAGE_LONGEST_WAIT / SECOND
@@ -259,7 +259,7 @@ def test_a_mass_refusal_is_probed_rarely_and_over_with_the_first_success(desk: D
     for number in range(6):
         waited.append(desk.waits() / SECOND)
         assert desk.admit() == Admission(why="mass_refusal", wait=PROBE_WAIT)
-        assert desk.record("refused", f"more{number}") == NOTHING
+        assert desk.record("refused", f"more{number}") == Change(failed=("mass_refusal",))
     assert waited == [30, 60, 120, 240, 300, 300]
     assert waited[-1] == REFUSAL_LONGEST_WAIT / SECOND
     desk.waits()

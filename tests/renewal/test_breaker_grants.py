@@ -92,7 +92,7 @@ def test_a_client_that_is_not_accepted_is_asked_for_ever_more_rarely(desk: Desk)
     for number in range(8):
         waited.append(desk.waits(f"new{number}") / SECOND)
         assert desk.admit() == Admission(why="not_accepted", wait=PROBE_WAIT)
-        assert desk.record("ours", f"new{number}") == NOTHING
+        assert desk.record("ours", f"new{number}") == Change(failed=("not_accepted",))
     assert waited == [1, 2, 4, 8, 16, 32, 60, 60]
     assert waited[-1] == NOT_ACCEPTED_LONGEST_WAIT / SECOND
 

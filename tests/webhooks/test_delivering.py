@@ -16,7 +16,7 @@ from grantkeeper.errors import InvalidInput
 from grantkeeper.keeper.service.posting import LEASE, Attempt, Outlet
 from grantkeeper.model import Delivery, Event
 from grantkeeper.webhooks import RETRIES
-from grantkeeper.worker import Delivering
+from grantkeeper.worker import Delivering, Worker
 from webhooks.conftest import Opens, opener
 from webhooks.receiver import Receiver, listening
 
@@ -327,6 +327,26 @@ def test_a_consumer_that_is_down_for_days_does_not_slow_the_keeper(
     emulator.clock.advance(timedelta(days=400))
     assert keeper.webhooks.prune() == 30
     assert keeper.events() == []
+
+
+def test_who_was_away_for_days_posts_before_anything_is_given_up(
+    keeper: Keeper, emulator: Emulator, receiver: Receiver
+) -> None:
+    """R-53: what was never tried, and what was once: `too_old` is what nobody wanted, not what nobody posted."""
+    keeper.webhooks.add(receiver.url)
+    receiver.answers.append((500, {}))
+    happen(keeper)
+    assert Delivering(keeper).once() == 1
+    happen(keeper, 3)
+    keeper.events()
+    emulator.clock.advance(timedelta(days=6))
+
+    done = Worker(keeper, threads=1).sweep()
+    assert (done.delivered, done.chores["pruned"]) == (4, 0)
+    assert {(each.status, each.attempts) for each in keeper.webhooks.deliveries()} == {
+        ("delivered", 1),
+        ("delivered", 2),
+    }
 
 
 def test_nothing_is_told_of_what_happened_before(keeper: Keeper, delivering: Delivering, receiver: Receiver) -> None:

@@ -79,11 +79,13 @@ class Admission:
 class Change:
     """What a report changed: the breakers of a provider or client that `opened` and those that `closed`.
 
-    `refused` are the grants whose refusals made a mass refusal open: what was believed of them is to be taken back.
+    `failed` are those whose probe showed that what opened them goes on. `refused` are the grants whose refusals made a
+    mass refusal open: what was believed of them is to be taken back.
     """
 
     opened: tuple[Why, ...] = ()
     closed: tuple[Why, ...] = ()
+    failed: tuple[Why, ...] = ()
     refused: tuple[str, ...] = ()
 
 
@@ -284,9 +286,10 @@ def _trouble(
 ) -> Change:
     """Count it, and shut what it was the probe of. A Retry-After of no time is as good as none."""
     opened: list[Why] = []
+    failed: tuple[Why, ...] = ()
     provider.troubles.add(grant_id)
     if not provider.outage.is_open:
-        provider.outage.probe_failed(now)
+        failed = ("outage",) if provider.outage.probe_failed(now) else ()
     elif provider.troubles.is_long(TROUBLES_IN_A_ROW):
         provider.outage.shut(OUTAGE_FIRST_WAIT, now)
         opened.append("outage")
@@ -296,7 +299,7 @@ def _trouble(
         opened.append("asked_to_wait")
     client.refusal.probe_failed(now)
     client.accepted.probe_failed(now)
-    return Change(opened=tuple(opened)) if opened else UNCHANGED
+    return Change(opened=tuple(opened), failed=failed) if opened or failed else UNCHANGED
 
 
 def _ours(provider: _Provider, client: _Client, grant_id: str, now: datetime) -> Change:
@@ -305,12 +308,13 @@ def _ours(provider: _Provider, client: _Client, grant_id: str, now: datetime) ->
     client.refusal.probe_failed(now)
     client.ours.add(grant_id)
     opened: tuple[Why, ...] = ()
+    failed: tuple[Why, ...] = ()
     if not client.accepted.is_open:
-        client.accepted.probe_failed(now)
+        failed = ("not_accepted",) if client.accepted.probe_failed(now) else ()
     elif client.ours.is_long(SEVERAL):
         client.accepted.shut(NOT_ACCEPTED_FIRST_WAIT, now)
         opened = ("not_accepted",)
-    return Change(opened=opened, closed=closed) if opened or closed else UNCHANGED
+    return Change(opened=opened, closed=closed, failed=failed) if opened or closed or failed else UNCHANGED
 
 
 def _reached(provider: _Provider, client: _Client, now: datetime) -> tuple[Why, ...]:
@@ -343,5 +347,5 @@ def _refused(client: _Client, closed: tuple[Why, ...], now: datetime) -> Change:
     if client.refusal.is_open and client.answers.mostly_refused(MANY_REFUSALS):
         client.refusal.shut(REFUSAL_FIRST_WAIT, now)
         return Change(opened=("mass_refusal",), closed=closed, refused=client.answers.refused())
-    client.refusal.probe_failed(now)
-    return Change(closed=closed) if closed else UNCHANGED
+    failed: tuple[Why, ...] = ("mass_refusal",) if client.refusal.probe_failed(now) else ()
+    return Change(closed=closed, failed=failed) if closed or failed else UNCHANGED

@@ -67,10 +67,12 @@ class Gate:
             self._wait, self._shut_at, self._probe_at = wait, now, None
         return was_open
 
-    def probe_failed(self, now: datetime) -> None:
-        """Shut it again for twice as long as before, if a probe was out; other bad news is old news."""
-        if self._probe_at is not None:
-            self.shut(self._wait * 2, now)
+    def probe_failed(self, now: datetime) -> bool:
+        """Shut it again for twice as long as before, if a probe was out (True); other bad news is old news."""
+        if self._probe_at is None:
+            return False
+        self.shut(self._wait * 2, now)
+        return True
 
     def probe_unsent(self) -> None:
         """Let another probe through at once: the one let through was not sent."""

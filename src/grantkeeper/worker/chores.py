@@ -38,13 +38,16 @@ class Chore:
 
 
 class Chores:
-    """A worker's chores, in the order in which a sweep does them."""
+    """A worker's chores.
+
+    A sweep does the `first` ones, tends grants, does what is known `then`, posts, and does the `last`.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._span = keeper.tracing.span
         work = keeper.work
-        self.all = (
+        self.first = (
             Chore(name="noted", do=self._noted, every=OFTEN),
             Chore(name="scheduled", do=self._scheduled, every=EACH_MINUTE),
             Chore(name="expired", do=keeper.links.expire, every=EACH_MINUTE),
@@ -53,19 +56,22 @@ class Chores:
             Chore(name="deleted", do=work.tidy, every=SOMETIMES),
             Chore(name="mended", do=work.mend, every=RARELY),
             Chore(name="forgotten", do=work.forget, every=RARELY),
-            Chore(name="pruned", do=keeper.webhooks.prune, every=RARELY),
         )
+        self.then = (Chore(name="settled", do=work.settle, every=SOMETIMES),)
+        # Whoever was away for days posts before anything is given up.
+        self.last = (Chore(name="pruned", do=keeper.webhooks.prune, every=RARELY, due=_in(SOMETIMES)),)
+        self.all = (*self.first, *self.then, *self.last)
 
-    def do_all(self) -> dict[str, int]:
+    def do(self, chores: tuple[Chore, ...]) -> dict[str, int]:
         """Do each once; returns how much each did."""
-        return {chore.name: self._done(chore) for chore in self.all}
+        return {chore.name: self._done(chore) for chore in chores}
 
     def do_due(self) -> float:
         """Do what is due; returns the seconds until something is again."""
         for chore in self.all:
             if chore.due <= time.monotonic():
                 self._done(chore)
-                chore.due = time.monotonic() + chore.every.total_seconds()
+                chore.due = _in(chore.every)
         return max(min(chore.due for chore in self.all) - time.monotonic(), 0.0)
 
     def _done(self, chore: Chore) -> int:
@@ -96,6 +102,10 @@ class Chores:
                 if not done:
                     break
         return count
+
+
+def _in(wait: timedelta) -> float:
+    return time.monotonic() + wait.total_seconds()
 
 
 def _done(chore: Chore) -> int:

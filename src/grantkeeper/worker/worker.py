@@ -189,7 +189,7 @@ class Worker:
 
     def sweep(self) -> Round:
         """Do everything that is due now, once, and return when it is done: for tests, and for `maintain` from cron."""
-        chores = self._chores.do_all()
+        chores = self._chores.do(self._chores.first)
         grants: Counter[Done] = Counter()
         more = True
         while more:
@@ -197,7 +197,9 @@ class Worker:
             grants.update(self._all_done(batch))
             if more and not batch:
                 self._work.pause(SOON)  # only the budget stands in the way
+        chores |= self._chores.do(self._chores.then)
         delivered = self._delivered(self._delivering.once)
+        chores |= self._chores.do(self._chores.last)
         return Round(grants=dict(grants), delivered=delivered, chores=chores)
 
     def _all_done(self, batch: list[tuple[OAuthClient, Due]]) -> list[Done]:

@@ -81,3 +81,14 @@ def test_a_client_recovers_once_and_may_fail_again(store: SqlStore) -> None:
     assert store.health.states() == [ClientState(client="google-ads", failing_since=None, why="", changed_at=LATER)]
     assert store.health.mark("google-ads", failing=True, why="not_accepted", at=LATER, beside=FAILING)
     assert [each.kind for each in store.events.read()] == ["client.failing", "client.recovered", "client.failing"]
+
+
+def test_of_a_client_that_is_known_to_fail_it_is_noted_that_it_still_does(store: SqlStore) -> None:
+    """No news, and the latest time counts, whoever is slow."""
+    assert store.health.mark("google-ads", failing=True, why="outage", at=NOW, beside=FAILING)
+    assert not store.health.mark("google-ads", failing=True, why="not_accepted", at=LATER, beside=FAILING)
+    assert not store.health.mark("google-ads", failing=True, why="outage", at=NOW, beside=FAILING)
+
+    (state,) = store.health.states()
+    assert state == ClientState(client="google-ads", failing_since=NOW, why="outage", changed_at=LATER)
+    assert len(store.events.read(kind="client.failing")) == 1

@@ -26,8 +26,9 @@ KEPT: Final = timedelta(days=90)
 
 _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_WORKED_FOR: Final = timedelta(minutes=1)
-"""Who refreshed without trouble so long after a client was said to fail knows better: who said so is gone."""
+_WORKED_FOR: Final = timedelta(minutes=10)
+"""Who refreshed without trouble so long after a client was last said to fail knows better: who said so is gone. Whom
+it still fails says so again with each probe, which is sent every 5 minutes at least."""
 
 _FAILING: Final[dict[Why, str]] = {
     "outage": "Wait: the provider answers with errors, or not at all. Tokens that live are handed out all the same.",
@@ -85,6 +86,9 @@ class Health:
         with self._lock:
             news = [name for why in change.opened for name in self._concerned(client, why) if self._opened(name, why)]
             news += [name for why in change.closed for name in self._concerned(client, why) if self._closed(name, why)]
+            # Another process, for which it works, may have taken back what is said here: it is said again.
+            again = [(name, why) for why in change.failed for name in self._concerned(client, why)]
+            news += [name for name, why in again if why in self._open.get(name, ())]
             self._untold.update(dict.fromkeys(news))
         if news:
             self._try(self._tell)
@@ -101,13 +105,28 @@ class Health:
             raise
         self._tell()
 
-    def settle(self) -> None:
-        """Say that clients work which another process said fail and then could not take back: it was killed."""
+    def settle(self) -> int:
+        """Say that clients work which another process said fail and then did not take back; returns how many.
+
+        It was killed, or came to its end, as each that cron starts.
+        """
+        count = 0
         for state in self.states():
             with self._lock:
-                worked, is_open = self._worked.get(state.client), bool(self._open.get(state.client))
+                worked, is_open = self._worked_at(state), bool(self._open.get(state.client))
             if state.failing_since and worked and worked >= state.changed_at + _WORKED_FOR and not is_open:
                 self._mark(state.client, None)
+                count += 1
+        return count
+
+    def _worked_at(self, state: ClientState) -> datetime | None:
+        """Return when a refresh showed that what a client was said to fail for is over; an outage is the provider's."""
+        client = self._clients.get(state.client)
+        if client is None or state.why != "outage":
+            return self._worked.get(state.client)
+        return max(
+            (self._worked[name] for name in self._concerned(client, "outage") if name in self._worked), default=None
+        )
 
     def prune(self) -> int:
         """Forget tallies that are too old; returns how many."""

@@ -191,8 +191,8 @@ class WebhookDesk:
     def prune(self, *, deliveries_kept: timedelta = DELIVERIES_KEPT, events_kept: timedelta = EVENTS_KEPT) -> int:
         """Delete events, and deliveries that ended, that are older than this; returns how many.
 
-        Deliveries that were due for 5 days and nobody could take, those of a disabled endpoint for instance, are dead
-        from then on.
+        Deliveries that were due for 5 days and nobody took, those of a disabled endpoint for instance, are dead from
+        then on. What was never tried is tried first, unless its endpoint is disabled: no worker may have run.
         """
         now, done = self._now(), 0
         events = self._parts.store.events

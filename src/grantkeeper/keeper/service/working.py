@@ -163,9 +163,12 @@ class Working:
         """Delete tallies that were kept long enough; returns how many."""
         return self._health.prune()
 
+    def settle(self) -> int:
+        """Take back that clients fail where nobody else does; see `Health.settle`."""
+        return self._health.settle()
+
     def mend(self) -> int:
-        """Schedule anew what a clock that was ahead put off for years, and clients' states that nobody took back."""
-        self._health.settle()
+        """Schedule anew what a clock that was ahead put off for years."""
         return self._store.work.mend(tuple(self._parts.clients), after=self.now() + LATEST)
 
 

@@ -45,7 +45,10 @@ class HealthStore(Protocol):
         """Return the states that are known."""
 
     def mark(self, client: str, *, failing: bool, why: str, at: datetime, beside: Beside) -> bool:
-        """Note that a client fails, or works again; True, and what is beside it written, if that was news."""
+        """Note that a client fails, or works again; True, and what is beside it written, if that was news.
+
+        Of one that is known to fail it is noted that it still does.
+        """
 
     def prune(self, *, before_hour: int) -> int:
         """Forget tallies of before."""

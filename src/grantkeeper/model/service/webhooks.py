@@ -128,9 +128,10 @@ class WebhookStore(Protocol):
         """Let one delivery, or all dead ones of an endpoint, be tried again from the beginning; returns how many."""
 
     def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
-        """Let deliveries that are due since before then be dead: nobody can take them; returns how many.
+        """Let deliveries that are due since before then be dead: nobody takes them; returns how many.
 
-        One that is posted just now, or is to be tried again, is due later.
+        One that is posted just now, or is to be tried again, is due later; one that was never tried is tried first,
+        unless its endpoint is disabled.
         """
 
     def mend(self, *, now: datetime, limit: int) -> int:

@@ -66,13 +66,16 @@ class HealthRecords:
         ]
 
     def mark(self, client: str, *, failing: bool, why: str, at: datetime, beside: Beside) -> bool:
-        """Note that a client fails, or works again; True, and what is beside it written, if that was news."""
+        """Note that a client fails, or works again; True, and what is beside it written, if that was news.
+
+        Of one that is known to fail it is noted that it still does.
+        """
         since = instant(at) if failing else None
         values = checked({"client": client, "failing_since": since, "why": why, "changed_at": instant(at)})
 
         def mark(connection: Connection) -> int:
             changed = connection.execute(_changing(values)).rowcount
-            if not changed and failing and not _is_known(connection, client):
+            if not changed and failing and not _is_still(connection, client, at):
                 connection.execute(_INSERT_STATE, values)
                 changed = 1  # an INSERT's own count is not told by every driver
             if changed:
@@ -112,7 +115,11 @@ def _changing(values: dict[str, Any]) -> Update:
     return update(tables.client_state).where(_STATE.client == values["client"], known).values(values)
 
 
-def _is_known(connection: Connection, client: str) -> bool:
+def _is_still(connection: Connection, client: str, at: datetime) -> bool:
+    """Note that a client still fails; False when nothing is known of it."""
+    later = update(tables.client_state).where(_STATE.client == client, _STATE.changed_at < instant(at))
+    if connection.execute(later.values(changed_at=instant(at))).rowcount:
+        return True
     return connection.execute(select(_STATE.client).where(_STATE.client == client)).first() is not None
 
 

@@ -166,11 +166,14 @@ class Webhooks(Endpoints):
         return self._access.written(replay, None)
 
     def give_up(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
-        """Let deliveries that are due since before then be dead: nobody can take them; returns how many.
+        """Let deliveries that are due since before then be dead: nobody takes them; returns how many.
 
-        One that is posted just now, or is to be tried again, is due later.
+        One that is posted just now, or is to be tried again, is due later; one that was never tried is tried first,
+        unless its endpoint is disabled: no worker may have run.
         """
-        old = _DELIVERY.due_at < instant(before)
+        enabled = select(_ENDPOINT.id).where(_ENDPOINT.status == "enabled")
+        had_its_turn = or_(_DELIVERY.attempts > 0, _DELIVERY.endpoint_id.not_in(enabled))
+        old = and_(_DELIVERY.due_at < instant(before), had_its_turn)
         values = {**_ENDED, "ended_at": instant(now), "last_error": error}
         return self._some(old, limit, lambda which: update(tables.delivery).where(which, _WAITING).values(values))
 
