@@ -42,6 +42,22 @@ def test_doctor_names_the_key_that_the_ring_lacks(home: Home, key: Path) -> None
     assert "ANOTHER key" not in home.call("init").err
 
 
+@pytest.mark.reveals("state", "webhook secret")
+def test_doctor_names_what_is_sealed_beside_grants(home: Home) -> None:
+    """An endpoint's secrets: without their key nothing is posted to it any more."""
+    assert home.call("webhooks", "add", "https://hooks.example.com/x").code == 0
+    key = home.folder / "grantkeeper.key"
+    old = key.read_text()
+    key.unlink()
+    assert "ANOTHER key" in home.call("init").err
+    done = home.call("doctor", "--offline", "--json")
+    (problem,) = [each for each in done.json["findings"] if each["level"] == "problem"]
+    assert (done.code, problem["check"]) == (3, "key")
+    assert "endpoint ep_" in problem["text"]
+    key.write_text(old + key.read_text())
+    assert home.call("doctor", "--offline").code == 0
+
+
 def test_a_new_key_for_an_empty_database_is_no_reason_to_warn(home: Home) -> None:
     """Nothing was sealed with the old one."""
     (home.folder / "grantkeeper.key").unlink()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import make_url
 
 from grantkeeper import installation
-from grantkeeper.errors import DatabaseUnavailable, Misconfigured
+from grantkeeper.errors import DatabaseUnavailable, Misconfigured, SealBroken
 from grantkeeper.journal import Journal
 from grantkeeper.store import SqlStore
 from grantkeeper.store.engine import sqlite_file, wal_is_safe
@@ -37,7 +37,7 @@ def check_database(url: str, ring: KeyRing | None, state_folder: Path) -> Iterat
             broken = [] if ring is None else list(broken_seals(store, ring))
         finally:
             store.close()
-    except (Misconfigured, DatabaseUnavailable) as error:
+    except (Misconfigured, DatabaseUnavailable, SealBroken) as error:
         yield problem("database", str(error.args[0]), error.advice)
         return
     yield ok("database", f"{url.partition(':')[0]}: it answers and its tables are of this version.")
@@ -46,7 +46,7 @@ def check_database(url: str, ring: KeyRing | None, state_folder: Path) -> Iterat
         yield problem("database", installation.said(look), advice)
     yield from check_state_folder(state_folder)
     for each in broken:
-        yield problem("key", f"Sealed tokens do not open: {each.args[0]}", each.advice)
+        yield problem("key", f"What is sealed does not open: {each.args[0]}", each.advice)
     if url.startswith("sqlite"):
         file = sqlite_file(make_url(url))
         yield check_journal(sqlite3.sqlite_version_info, journal_mode(file))
