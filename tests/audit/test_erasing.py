@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from audit.conftest import Open
+from audit.conftest import KEYS, Open
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import AccountMismatch, InvalidInput
 from grantkeeper.keeper import Keeper
@@ -157,6 +157,13 @@ def test_a_grant_of_an_oauth_client_that_is_gone_is_erased_too(
     assert grant.id in caplog.text
     assert without.audit.read(newest_first=True, limit=1)[0].data["untold"] == 1
     assert without.erase("acme", by="cli") == Erasure(owner="acme")
+
+
+def test_a_grant_whose_token_does_not_open_is_erased_too(opened: Open, emulator: Emulator) -> None:
+    """O-54r: with its key gone the provider cannot be told either, and that is said."""
+    grant = consent(opened(KEYS[0]), emulator, "acme", IDA)
+    done = opened(KEYS[1]).erase("acme", by="cli")
+    assert (done.grants, done.pending, done.untold) == (1, (), (grant.id,))
 
 
 def test_an_owner_with_the_longest_name_can_be_erased(stored: Keeper, emulator: Emulator) -> None:

@@ -116,9 +116,7 @@ def _write_key(file: Path | None) -> bool:
 def _warn_of_other_key() -> None:
     warning = "WARNING: the database holds what was sealed with ANOTHER key; the new one does not open it."
     output.note(painted(warning, "red", sys.stderr))
-    output.note(
-        "  Put the old key back: in the key file, on a line before the new one. Until then tokens cannot be"
-    )
+    output.note("  Put the old key back: in the key file, on a line before the new one. Until then tokens cannot be")
     output.note("  used, nor revoked at the provider. What does not open: grantkeeper doctor")
 
 

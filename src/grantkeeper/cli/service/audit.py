@@ -107,4 +107,5 @@ def _tell(done: Erasure) -> None:
     for grant_id in done.pending:
         output.note(f"The provider has not heard of the end of {grant_id} yet: run this again later.")
     for grant_id in done.untold:
-        output.note(f"The OAuth client of {grant_id} is not configured: at the provider only its person can end it.")
+        output.note(f"The provider cannot be told of the end of {grant_id}: only its person can end it there, because")
+        output.note("  its OAuth client is not configured any more, or its token does not open.")

@@ -63,7 +63,10 @@ class EndOfOwner:
         return ended
 
     def _end(self, grant: Grant, ended: _Ended, by: str) -> None:
-        if self._revoking.revoke(grant.id, "keep", by=by).at_provider != "pending":
+        told = self._revoking.revoke(grant.id, "keep", by=by).at_provider
+        if told == "unreadable":
+            ended.untold.append(grant.id)
+        if told != "pending":
             return
         if grant.client in self._parts.clients:
             ended.pending.append(grant.id)

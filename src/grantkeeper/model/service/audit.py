@@ -73,8 +73,8 @@ class ChainLink:
 class Erasure:
     """What was erased about an owner. `pending` are grants that the provider has not heard of yet: erase again.
 
-    `untold` are grants whose provider can never be told, because their OAuth client is not configured here any more:
-    there only the person can end them.
+    `untold` are grants whose provider can never be told, because their OAuth client is not configured here any
+    more, or their token does not open: there only the person can end them.
     """
 
     owner: str
