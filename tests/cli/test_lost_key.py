@@ -90,3 +90,15 @@ def test_an_unreadable_grant_is_ended_only_when_said_aloud(home: Home, key: Path
     ended = home.call("revoke", found, "--yes", "--end-unreadable", "--json")
     assert (ended.code, ended.json["at_provider"]) == (3, "unreadable")
     assert home.call("show", found, "--json").json["status"] == "revoked"
+
+
+@pytest.mark.reveals("state")
+def test_an_erasure_says_which_grants_no_provider_was_told_of(home: Home, key: Path) -> None:
+    """O-54r: nothing personal is kept for it, and the exit code is not 0."""
+    found = grant(home)
+    key.unlink()
+    home.call("init")
+    done = home.call("erase", "nordwind", "--yes", "--json")
+    assert (done.code, done.json["untold"], done.json["pending"]) == (3, [found], [])
+    assert home.call("show", found, "--json").json["email"] == ""
+    assert home.call("erase", "nordwind", "--yes").code == 0

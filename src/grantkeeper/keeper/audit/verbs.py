@@ -32,6 +32,8 @@ class AuditVerbs:
 
         A grant that the provider has not heard of (`pending`) keeps what is needed to tell it: erase again later, until
         there is none. One whose OAuth client is not configured any more, or whose token does not open, is erased all
-        the same, and is in `untold`: at the provider it lives until its person ends it there. Backups of the database are not reached.
+        the same, and is in `untold`: at the provider it lives until its person ends it there.
+
+        Backups of the database are not reached.
         """
         return self._end_of_owner.erase(owner, by=by)
