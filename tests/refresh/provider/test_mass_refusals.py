@@ -8,21 +8,23 @@ from typing import Any
 
 import pytest
 
-from grantkeeper import ConsentRequired, DatabaseUnavailable, ProviderUnavailable, SealBroken
+from grantkeeper import ConsentRequired, DatabaseUnavailable, Misconfigured, ProviderUnavailable, SealBroken
+from grantkeeper.errors import GrantkeeperError
 from grantkeeper.model import GrantRow
 from refresh.scene import HOUR, SECOND, Scene
 from refresh.test_judging import ALIVE, OVER, REVOKED, ask_all, refuse, status
 
 
+@pytest.mark.parametrize("trouble", [DatabaseUnavailable("A failover."), Misconfigured("It refuses the password.")])
 def test_what_the_database_does_not_let_be_taken_back_is_taken_back_later(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: GrantkeeperError
 ) -> None:
     """R-31: a failover in the middle of it, and a row that does not open: each other grant lives, a little later."""
     grants = [scene.grant(f"owner-{number}") for number in range(14)]
     keeper = scene.keeper()
     refuse(scene, REVOKED, times=1000)
     ask_all(keeper, grants[:9])
-    save, away = scene.store.save_grant, [DatabaseUnavailable("A failover."), None, None, SealBroken("Altered.")]
+    save, away = scene.store.save_grant, [trouble, None, None, SealBroken("Altered.")]
 
     def save_grant(row: GrantRow, **how: Any) -> None:
         error = away.pop() if away else None

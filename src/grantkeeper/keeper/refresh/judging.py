@@ -150,7 +150,7 @@ class Judging:
         for grant_id in list(self._owed):
             try:
                 self._let_live(grant_id)
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, Misconfigured) as error:
                 log.warning("grants that a mass refusal ended are taken back later: %s", error)
                 return
             except Conflict:  # somebody saved: read it again next time
