@@ -142,7 +142,8 @@ def test_nothing_can_be_added(stored: Keeper) -> None:
     write(stored)
     rows = rows_of(stored)
     put_back(stored, [*rows, rows[-1] | {"number": ENTRIES + 1}])
-    assert stored.audit.verify().problem == "altered"
+    report = stored.audit.verify()
+    assert (report.problem, report.number) == ("added", ENTRIES + 1)
     with pytest.raises(SealBroken, match="head of the audit log is gone"):
         change(stored, lambda connection: connection.execute(delete(tables.head)))
         stored.audit.verify()

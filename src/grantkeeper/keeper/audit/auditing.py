@@ -72,6 +72,7 @@ class Auditing:
     def export(self, *, after: int = 0) -> Iterator[dict[str, Any]]:
         """Yield entries as JSON objects, by number, from the one behind `after` on; reads page by page.
 
+        One that was altered, so that it cannot be read, is there too: `unreadable` is true, and `verify` tells more.
         Personal data is in them as far as it was not erased: whoever keeps the export has to erase it there.
         """
         while page := self._store.audit.read(after=after, limit=PAGE):
@@ -104,6 +105,7 @@ def _exported(sealed: SealedEntry) -> dict[str, Any]:
         "data": dict(entry.data),
         "personal": dict(entry.personal),
         "erased": entry.erased,
+        "unreadable": entry.unreadable,
         "personal_digest": sealed.personal_digest,
         "key_id": sealed.key_id,
         "mac": sealed.mac,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -68,10 +67,14 @@ class _Wrong(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
-    """Where a walk is: the last entry that was right, and what has to be said yet by those that follow."""
+    """Where a walk is: the last entry that was right, and what has to be said yet by those that follow.
+
+    While it is `closing`, nothing more has to be: it would have to be said by what follows, and so on.
+    """
 
     number: int = 0
     mac: str = ""
+    closing: bool = False
     erased: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
 
@@ -94,32 +97,39 @@ def verify(store: AuditStore, signed: Signed, *, kept: AuditHead | None) -> Audi
             number=wrong.number,
             unknown_keys=tuple(walk.unknown),
         )
-    return AuditReport(checked=walk.number, head=head)
+    return AuditReport(checked=head.number, head=head)
 
 
 def _walked(walk: _Walk, store: AuditStore, signed: Signed, kept: AuditHead | None) -> AuditHead:
-    """Check every entry and return the head that the last of them has to be; entries may be appended meanwhile."""
-    while True:
-        head, before = store.head(), walk.number
-        for link in _links(store, walk):
+    """Check every entry that there is when it begins, and return their head; entries may be appended meanwhile.
+
+    Those that were, up to where the log ends when the first walk does, are walked too, for what was erased while we
+    looked is said there. That is all: a log that always grows is walked in a finite time.
+    """
+    head = store.head()
+    _walk_to(head, walk, store, signed, kept)
+    walk.closing = True
+    _walk_to(store.head(), walk, store, signed, kept)
+    newest = store.newest()  # before the head, which is moved in the transaction of each entry
+    last = store.head().number
+    if not isinstance(newest, int) or newest > last:
+        raise _Wrong("added", last + 1)
+    return head
+
+
+def _walk_to(head: AuditHead, walk: _Walk, store: AuditStore, signed: Signed, kept: AuditHead | None) -> None:
+    while walk.number < head.number:
+        page = store.chain(after=walk.number, limit=min(PAGE, head.number - walk.number))
+        if not page:
+            raise _Wrong("cut", walk.number + 1)
+        for link in page:
             _check(walk, link, signed)
             if kept is not None and walk.number == kept.number and not _same(walk.mac, kept.mac):
                 raise _Wrong("other", walk.number)
-        if head.number > walk.number:
-            raise _Wrong("cut", walk.number + 1)
-        if head.number == walk.number:
-            if not _same(walk.mac, head.mac):
-                raise _Wrong("altered", walk.number)
-            return head
-        if walk.number == before:  # nothing came while we looked, and still the head is behind
-            raise _Wrong("added", head.number + 1)
-
-
-def _links(store: AuditStore, walk: _Walk) -> Iterator[ChainLink]:
-    while page := store.chain(after=walk.number, limit=PAGE):
-        yield from page
-        if len(page) < PAGE:
-            return
+    if walk.number > head.number:
+        raise _Wrong("added", head.number + 1)
+    if not _same(walk.mac, head.mac):
+        raise _Wrong("altered", walk.number)
 
 
 def _check(walk: _Walk, link: ChainLink, signed: Signed) -> None:
@@ -147,7 +157,7 @@ def _check_personal(walk: _Walk, link: ChainLink, number: int) -> None:
     """Compare the personal part with its digest; where it was erased, wait for the entry that says so."""
     action, owner = link.columns[3], link.columns[5]
     if link.personal is None and link.salt is None:
-        if link.personal_digest:
+        if link.personal_digest and not walk.closing:
             walk.erased.setdefault(owner, number)
     elif not _is_digest(link.personal, link.salt, link.personal_digest):
         raise _Wrong("personal", number)

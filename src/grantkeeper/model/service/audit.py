@@ -24,7 +24,8 @@ class AuditEntry:
 
     `actor` is who did it: `cli`, `program`, `worker`, `person`, `key:ID` or `operator:ID`; `target` what it was done
     to: `grant:ID`, `link:ID`, `key:ID`, `operator:ID`, `endpoint:ID`, `owner:ID`. `owner` is whose data it concerns,
-    "" for nobody's. `number`, `key_id`, `mac` and `erased` are known once it is written.
+    "" for nobody's. `number`, `key_id`, `mac` and `erased` are known once it is written. One that is `unreadable` was
+    altered: it holds what can be read of it, its action is `unreadable`, and `verify` tells more.
     """
 
     at: datetime
@@ -36,6 +37,7 @@ class AuditEntry:
     personal: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
     erased: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,10 @@ class AuditStore(Protocol):
         newest_first: bool = False,
         limit: int = 100,
     ) -> list[SealedEntry]:
-        """Return entries that match all that is given, by number."""
+        """Return entries that match all that is given, by number; what was altered says so (`AuditEntry`)."""
+
+    def newest(self) -> Any:
+        """Return the number of the last entry, as it is stored; 0 when there is none."""
 
     def chain(self, *, after: int, limit: int) -> list[ChainLink]:
         """Return entries as they are stored, by number."""

@@ -44,13 +44,14 @@ class Access:
                 try:
                     found.append(make(columns))
                 except SealBroken as problem:
-                    self._name(problem)
+                    self.name(problem, " It is left out.")
             seen += len(rows)
             if limit is None or len(rows) < limit or len(found) >= limit:
                 return found[:limit]
 
-    def _name(self, problem: SealBroken) -> None:
-        said = str(problem)
+    def name(self, problem: SealBroken, what_then: str = "") -> None:
+        """Name a row that cannot be read in the log; each once."""
+        said = f"{problem}{what_then}"
         if said not in self._named and len(self._named) < _NAMED:
             self._named.add(said)
-            log.error("%s It is left out.", said)
+            log.error("%s", said)

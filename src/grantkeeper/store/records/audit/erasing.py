@@ -8,10 +8,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, literal, or_, select, update
 
-from ....model import AuditEntry, Erasure, GrantStatus, Mac
+from ....model import AuditEntry, Erasure, GrantStatus, LinkStatus, Mac
 from ....model.event import NAMING_NOBODY
+from ....model.service.links import OPEN
 from ... import tables
-from ...rows import searchable
+from ...rows import instant, searchable
 from ..access import Access
 from .log import append
 
@@ -49,6 +50,12 @@ _LINKS: Final = (
     )
     .values(expect=None, message="", failure="", return_to="", sealed=None, data_key=None, version=_LINK.version + 1)
 )
+_OPEN_LINKS: Final = (
+    update(tables.link)
+    .where(_LINK.owner == _OF_OWNER, _LINK.status.in_([str(status) for status in OPEN]))
+    .values(status=str(LinkStatus.REVOKED), revoked_at=bindparam("ended_at"), version=_LINK.version + 1)
+)
+"""Those that can be read were withdrawn before: what is left was altered, and must not come to life once mended."""
 _EVENT: Final = tables.event.columns
 _EVENTS: Final = select(_EVENT.id, _EVENT.kind, _EVENT.data).where(
     _EVENT.grant_id.in_(select(_GRANT.id).where(_GRANT.owner == _OF_OWNER))
@@ -73,6 +80,7 @@ class Erasing:
 
         def work(connection: Connection) -> int:
             # Whoever appends to the log holds its head last: in another order two would wait for each other.
+            connection.execute(_OPEN_LINKS, {**whose, "ended_at": instant(entry.at)})
             counted = {
                 "accounts": connection.execute(_ACCOUNTS, whose).rowcount,
                 "looks": connection.execute(_LOOKS, whose).rowcount,
@@ -94,10 +102,19 @@ def _forget_names(connection: Connection, whose: Mapping[str, str | None]) -> in
     """Take what may name somebody out of an owner's events; returns out of how many."""
     changed = []
     for row in connection.execute(_EVENTS, whose):
-        data = msgspec.json.decode(row.data, type=dict[str, Any])
-        kept = {name: value for name, value in data.items() if name in NAMING_NOBODY.get(row.kind, ())}
-        if kept != data:
+        kept = _without_names(row.kind, row.data)
+        if kept is not None:
             changed.append({"key": row.id, "new_data": msgspec.json.encode(kept).decode()})
     if changed:
         connection.execute(_SET_DATA, changed)
     return len(changed)
+
+
+def _without_names(kind: str, written: str) -> dict[str, Any] | None:
+    """Return what stays of an event's data, None when all does; nothing of what somebody altered: it may name one."""
+    try:
+        data = msgspec.json.decode(written, type=dict[str, Any])
+    except (msgspec.MsgspecError, TypeError, UnicodeDecodeError):
+        return {}
+    kept = {name: value for name, value in data.items() if name in NAMING_NOBODY.get(kind, ())}
+    return None if kept == data else kept

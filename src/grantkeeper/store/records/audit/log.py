@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,8 @@ _MOVE_HEAD: Final = update(tables.head).where(_OF_AUDIT)
 _INSERT: Final = insert(tables.audit)
 _SIGNED: Final = ("number", "at", "actor", "action", "target", "owner", "data", "personal_digest")
 _CHAIN: Final = select(tables.audit).where(_AUDIT.number > bindparam("after")).order_by(_AUDIT.number)
+_NEWEST: Final = select(_AUDIT.number).order_by(_AUDIT.number.desc()).limit(1)
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MALFORMED: Final = (TypeError, ValueError, OverflowError)
 
 
@@ -107,7 +110,20 @@ class AuditLog:
             statement = statement.where(_AUDIT.number < bindparam("before"))
             given["before"] = before
         order = _AUDIT.number.desc() if newest_first else _AUDIT.number
-        return [_entry(columns) for columns in self._access.read(statement.order_by(order).limit(limit), given)]
+        return self._access.readable(statement.order_by(order), given, self._entry, limit)
+
+    def newest(self) -> Any:
+        """Return the number of the last entry, as it is stored; 0 when there is none."""
+        found = self._access.read(_NEWEST, {})
+        return found[0].number if found else 0
+
+    def _entry(self, columns: Row[Any]) -> SealedEntry:
+        """Return the entry; of one that somebody altered what can be read of it, and that it is so (R-52)."""
+        try:
+            return _entry(columns)
+        except SealBroken as problem:
+            self._access.name(problem)
+            return _remains(columns)
 
     def chain(self, *, after: int, limit: int) -> list[ChainLink]:
         """Return entries as they are stored, by number."""
@@ -166,3 +182,33 @@ def _entry(columns: Row[Any]) -> SealedEntry:
     except _MALFORMED:
         problem = SealBroken(f"Entry {printable(str(columns.number), 20)} of the audit log cannot be read.")
     raise problem
+
+
+def _remains(columns: Row[Any]) -> SealedEntry:
+    """Return what is left of an entry that was altered; raises SealBroken when not even its number is one."""
+    if not isinstance(columns.number, int):
+        raise SealBroken(f"An entry of the audit log has the number {printable(str(columns.number), 20)}.")
+    try:
+        at = moment(columns.at) or _NO_TIME
+    except _MALFORMED:
+        at = _NO_TIME
+    entry = AuditEntry(
+        number=columns.number,
+        at=at,
+        actor=_word(columns.actor),
+        action="unreadable",
+        target=_word(columns.target),
+        owner=_word(columns.owner),
+        unreadable=True,
+    )
+    return SealedEntry(
+        entry=entry,
+        personal_digest=_word(columns.personal_digest),
+        salt=_word(columns.salt),
+        key_id=_word(columns.key_id),
+        mac=_word(columns.mac),
+    )
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -25,8 +25,8 @@ _BY_RESULT: Final = (
     select(tables.link)
     .where(_LINK.result_grant_id == bindparam("key"))
     .order_by(_USED_AT.desc(), _LINK.created_at.desc(), _LINK.id)
-    .limit(20)
 )
+_MOST_OF_RESULT: Final = 20
 
 
 class Links:
@@ -55,7 +55,7 @@ class Links:
 
     def by_result(self, grant_id: str) -> list[LinkRow]:
         """Return the links that led to this grant, the one that was used last first; at most 20."""
-        return [link_row(columns) for columns in self._access.read(_BY_RESULT, {"key": searchable(grant_id)})]
+        return self._access.readable(_BY_RESULT, {"key": searchable(grant_id)}, link_row, _MOST_OF_RESULT)
 
     def page(
         self,
@@ -83,14 +83,14 @@ class Links:
         if before is not None:
             at, link_id = instant(before[0]), searchable(before[1])
             wanted.append(or_(_LINK.created_at < at, and_(_LINK.created_at == at, _LINK.id < link_id)))
-        statement = select(tables.link).where(*wanted).order_by(_LINK.created_at.desc(), _LINK.id.desc()).limit(limit)
-        return [link_row(columns) for columns in self._access.read(statement, {})]
+        statement = select(tables.link).where(*wanted).order_by(_LINK.created_at.desc(), _LINK.id.desc())
+        return self._access.readable(statement, {}, link_row, limit)
 
     def over(self, *, now: datetime, limit: int) -> list[LinkRow]:
         """Return links that are open and whose time is up."""
         wanted = _LINK.status.in_([str(status) for status in OPEN]), _LINK.expires_at <= instant(now)
-        statement = select(tables.link).where(*wanted).order_by(_LINK.expires_at).limit(limit)
-        return [link_row(columns) for columns in self._access.read(statement, {})]
+        statement = select(tables.link).where(*wanted).order_by(_LINK.expires_at)
+        return self._access.readable(statement, {}, link_row, limit)
 
     def save(self, change: LinkSave, *, beside: Beside) -> None:
         """Replace the row if its version is still the expected one; raises Conflict if not."""
