@@ -180,7 +180,7 @@ class TransportWithPoints(HttpTransport):
     def __init__(self, wire: Tripwire) -> None:
         super().__init__()
         self._wire = wire
-        self._pool: Any = _TracedPool(self._pool, wire)
+        self._http: Any = _TracedPool(self._http, wire)  # the emulator is asked in plain http
 
     def send(self, request: Request, *, deadline: timedelta) -> Response:
         """Send, between two points."""
