@@ -86,13 +86,28 @@ def resume(store: Store, folder: Path, *, at_risk: tuple[str, ...], now: datetim
 
     `at_risk` names the OAuth clients whose provider replaces refresh tokens: each of their grants is sent once more, as
     after an answer that was lost, and one that is refused is `rotation_reply_lost`.
+
+    Ids and positions of events go on from a number that none had before: those that this state of the database would
+    give next may be known to readers and receivers of webhooks, as other events'.
     """
     seen = look(store, folder)
-    doubted = 0 if seen.found == "known" else store.doubt(at_risk, at=now)
+    doubted = 0
+    if seen.found != "known":
+        doubted = store.doubt(at_risk, at=now)
+        store.events.settle()
+        store.events.skip_to(_beyond(now))
     counted = max(seen.installation.counted, seen.seen) + 1
     store.settle(place=seen.installation.here, counted=counted)
     _remember(folder, seen.installation.id, counted)
     return doubted
+
+
+def _beyond(now: datetime) -> int:
+    """Return a number that no event has had: milliseconds since 1970, for nothing happens a thousand times a second.
+
+    So it also is beyond those that were given after another restore of the same backup.
+    """
+    return int(now.timestamp() * 1000)
 
 
 class Count:

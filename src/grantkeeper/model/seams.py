@@ -149,6 +149,9 @@ class EventStore(Protocol):
     def settle(self) -> None:
         """Give every committed event its position, and make the deliveries of those that endpoints want."""
 
+    def skip_to(self, number: int) -> None:
+        """Give no id and no position up to this number from now on."""
+
     def prune(self, *, before: datetime, limit: int = 1000) -> int:
         """Delete events of before then, oldest first; returns how many."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from ...errors import SealBroken, printable
 from ...model import NOTHING, Beside, Event, Mark
@@ -114,6 +114,17 @@ class Events:
         while self._access.read(_ANY_UNSETTLED, {}):
             self._access.written(_settle, None)
 
+    def skip_to(self, number: int) -> None:
+        """Give no id and no position up to this number from now on."""
+
+        def skip(connection: Connection) -> int:
+            last = connection.execute(_LOCK_HEAD).scalar_one()
+            connection.execute(_MOVE_HEAD, {"number": max(last, number)})
+            _skip_ids(connection, number)
+            return 1
+
+        self._access.written(skip, None)  # a second time it is so already
+
     def prune(self, *, before: datetime, limit: int = 1000) -> int:
         """Delete events of before then that have a position, oldest first; returns how many.
 
@@ -139,6 +150,19 @@ def _settle(connection: Connection) -> int:
     fan_out(connection, found)
     connection.execute(_MOVE_HEAD, {"number": last + len(found)})
     return len(found)
+
+
+def _skip_ids(connection: Connection, number: int) -> None:
+    """Let the counter of ids go on from here: it does by itself once there was such an id, but on PostgreSQL."""
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(tables.event.name, "id")
+        highest = connection.execute(select(func.max(_EVENT.id))).scalar() or 0
+        connection.execute(select(func.setval(sequence, max(highest, number))))
+        return
+    if connection.execute(select(_EVENT.id).where(_EVENT.id >= number).limit(1)).first() is None:
+        nothing = {"id": number, "kind": "", "at": 0, "grant_id": "", "owner": "", "client": "", "data": "{}"}
+        connection.execute(_INSERT, nothing)
+        connection.execute(delete(tables.event).where(_EVENT.id == number))
 
 
 def _values(event: Event) -> dict[str, Any]:
