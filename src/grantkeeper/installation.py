@@ -23,6 +23,7 @@ from typing import Final, Literal, TypeAlias
 from .errors import GrantkeeperError, Misconfigured
 from .forks import in_child
 from .model import Installation, Store
+from .model.event import beyond
 
 COUNT_EVERY: Final = timedelta(seconds=5)
 """How often the database counts on while rotated tokens are saved: a backup older than this is noticed. The count is
@@ -81,33 +82,27 @@ def said(seen: Look) -> str:
     return ""
 
 
-def resume(store: Store, folder: Path, *, at_risk: tuple[str, ...], now: datetime) -> int:
+def resume(store: Store, folder: Path, *, at_risk: tuple[str, ...], now: datetime, restored: bool = False) -> int:
     """Accept the database as it is, and go on from there; returns how many grants are to be proved.
 
     `at_risk` names the OAuth clients whose provider replaces refresh tokens: each of their grants is sent once more, as
     after an answer that was lost, and one that is refused is `rotation_reply_lost`.
+
+    `restored` says that it is a backup though that does not show, as where no refresh token was replaced since.
 
     Ids and positions of events go on from a number that none had before: those that this state of the database would
     give next may be known to readers and receivers of webhooks, as other events'.
     """
     seen = look(store, folder)
     doubted = 0
-    if seen.found != "known":
+    if seen.found != "known" or restored:
         doubted = store.doubt(at_risk, at=now)
         store.events.settle()
-        store.events.skip_to(_beyond(now))
+        store.events.skip_to(beyond(now))
     counted = max(seen.installation.counted, seen.seen) + 1
     store.settle(place=seen.installation.here, counted=counted)
     _remember(folder, seen.installation.id, counted)
     return doubted
-
-
-def _beyond(now: datetime) -> int:
-    """Return a number that no event has had: milliseconds since 1970, for nothing happens a thousand times a second.
-
-    So it also is beyond those that were given after another restore of the same backup.
-    """
-    return int(now.timestamp() * 1000)
 
 
 class Count:

@@ -8,7 +8,11 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 from grantkeeper import installation
+from grantkeeper.cli import app
 from grantkeeper.model import NOTHING, Event
 from grantkeeper.store import SqlStore
 from grantkeeper.webhooks import message_id
@@ -80,3 +84,14 @@ def test_what_was_committed_before_the_backup_keeps_its_place(tmp_path: Path) ->
         installation.resume(store, tmp_path / "other", at_risk=(), now=NOW)
         store.events.add(dataclasses.replace(event(), kind="grant.revoked"))
         assert [each.position for each in store.events.read()] == [1, int(NOW.timestamp() * 1000) + 1]
+
+
+def test_a_restore_that_does_not_show_can_be_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-60: where no refresh token was replaced since the backup, the count is what it was."""
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["init"]).exit_code == 0
+    assert "nothing to resume" in CliRunner().invoke(app, ["resume", "--yes"]).stdout
+    done = CliRunner().invoke(app, ["resume", "--restored", "--yes"])
+    assert (done.exit_code, "backup was restored" in done.stderr) == (0, True)
+    with closing(SqlStore("sqlite:///grantkeeper.sqlite3")) as store:
+        assert happen(store, 1)[0].position > 1_000_000_000_000

@@ -103,3 +103,11 @@ class Mark:
     id: int
     at: int
     grant_id: str
+
+
+def beyond(now: datetime) -> int:
+    """Return an id and position that no event has had: milliseconds since 1970, as no thousand of them happen a second.
+
+    Also none that was given after another restore of the same backup.
+    """
+    return int(now.timestamp() * 1000)

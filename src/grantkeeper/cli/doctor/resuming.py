@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def resume(
     ctx: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    restored: Annotated[bool, typer.Option("--restored", help="It is a backup, though nothing shows it.")] = False,
 ) -> None:
     """Go on with a database that was restored, moved or copied; tells first what is at risk.
 
@@ -35,6 +37,8 @@ def resume(
     try:
         store.check()
         look = installation.look(store, settings.state_folder)
+        if look.found == "known" and restored:
+            look = replace(look, found="restored")
         if look.found == "known":
             output.result("This database is the one that was used here before: there is nothing to resume.")
             return
@@ -50,7 +54,8 @@ def resume(
             data={"found": look.found},
         )
         store.audit.add(told, mac=settings.keys.sign)
-        doubted = installation.resume(store, settings.state_folder, at_risk=at_risk, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        doubted = installation.resume(store, settings.state_folder, at_risk=at_risk, now=now, restored=restored)
     finally:
         store.close()
     output.result(f"Resumed. {doubted} grant(s) are proved when grantkeeper starts next.")

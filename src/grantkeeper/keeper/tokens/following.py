@@ -15,6 +15,7 @@ from typing import Final
 
 from ...errors import GrantkeeperError, SealBroken
 from ...model import Mark, Store
+from ...model.event import beyond
 from .memory import Memory
 
 log = logging.getLogger("grantkeeper")
@@ -60,10 +61,13 @@ class Following:
     def look(self) -> None:
         """Look at what happened since the last time; raises DatabaseUnavailable, and then nothing is trusted anew."""
         began = self._now()
-        if self._position is None or not self._went_on(self._position):
+        if self._position is None:
             self._begin(began)
-        else:
+        elif self._went_on(self._position):
             self._memory.trust(began)
+        else:
+            self._skip_past(self._position, began)
+            self._begin(began)
 
     def _begin(self, at: datetime) -> None:
         """Follow from here on. What is in memory by now was read before: it is trusted only once it is read again."""
@@ -93,6 +97,13 @@ class Following:
                 position, self._last = new[-1].position, new[-1]
                 self._position = position
         return True
+
+    def _skip_past(self, position: int, at: datetime) -> None:
+        """Let no more events take the places of others, unless the last one seen only grew too old to be kept."""
+        events = self._store.events
+        if _standing_at(position, events.marks(since=position, limit=1)) or events.last() < position:
+            log.error("the database is an older state than it was; positions of events go on from a later number")
+            events.skip_to(beyond(at))
 
     def _note(self, grant_id: str) -> None:
         """Drop what is in memory of a grant unless its row is still the same; also what another thread is reading."""
