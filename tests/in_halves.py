@@ -14,7 +14,7 @@ from pathlib import Path
 
 FIRST = (
     *("store", "processes", "refresh", "keeper", "renewal", "installation", "ha", "transport", "providers", "oauth"),
-    *("browser", "accounts"),
+    *("browser", "accounts", "cli", "dashboard"),
 )
 """About half of the time, by measurement. The other half is whatever is not named here, so that nothing is left out."""
 
