@@ -58,7 +58,6 @@ def talk(replica: Replica, *parts: bytes, wait: float = 5) -> bytes:
         return found
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_no_copy_of_the_memory_is_left_behind() -> None:
     """V-24: PR_GET_DUMPABLE says 0, and RLIMIT_CORE allows no core."""
     done = subprocess.run([sys.executable, "-c", LOOK], env=environment(), capture_output=True, text=True, check=True)
