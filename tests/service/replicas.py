@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Replica:
         state = str(self.folder / f"{self.name}.state")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", str(self.port), "--drain", "0.5", "--log-format", "json", *options],
+                [PROGRAM, "serve", "--port", str(self.port), "--drain", "2", "--log-format", "json", *options],
                 cwd=self.folder,
                 env=self.environ | {"GRANTKEEPER_STATE_FOLDER": state},
                 stdout=subprocess.PIPE,
@@ -86,8 +87,8 @@ class Replica:
 class Load:
     """Threads that read one grant's token, in turn at each replica that says that it is ready.
 
-    As a balancer does: a connection is kept until the other side says that it closes it; one that is refused means the
-    next replica. Whatever else goes wrong is a failed read.
+    As a balancer does: a connection is kept until the other side says that it closes it, or closes it while it is idle;
+    one that is refused means the next replica. Whatever else goes wrong is a failed read.
     """
 
     def __init__(self, replicas: list[Replica], path: str, key: str, *, threads: int = 4) -> None:
@@ -136,7 +137,7 @@ class Load:
     def _read(self, order: list[Replica], kept: dict[str, http.client.HTTPConnection]) -> None:
         for replica in order:
             connection = kept.get(replica.name)
-            if connection is None:
+            if connection is None or _is_closed(connection):
                 connection = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=10)
                 try:
                     connection.connect()
@@ -166,6 +167,11 @@ class Load:
             self.reads += 1
         else:
             self.failed.append(f"{replica.name}: {answer.status}")
+
+
+def _is_closed(connection: http.client.HTTPConnection) -> bool:
+    """Tell whether the other side closed an idle connection: then there is something to read, its end."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -173,6 +173,37 @@ def test_a_head_that_trickles_is_given_up(served: Replica) -> None:
     assert served.is_ready()
 
 
+@pytest.mark.parametrize("used", [True, False], ids=["idle", "new"])
+def test_a_request_that_crosses_the_end_is_answered(served: Replica, used: bool) -> None:
+    """R-57: who sends into a connection that is about to close could not know; it is told that it closes now."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as connection:
+        connection.connect()
+        if used:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        served.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:  # until nobody listens any more: only then connections are ended
+                socket.create_connection(("127.0.0.1", served.port), timeout=10).close()
+                time.sleep(0.02)
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("connection"), bool(answer.read())) == (200, "close", True)
+    assert served.process.wait(20) == 0
+
+
+def test_idle_connections_do_not_hold_up_the_end(served: Replica) -> None:
+    """R-57: neither those that never said anything, nor those that wait with a stray line."""
+    begun = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        for sent in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"\r\n"):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=10))
+            connection.sendall(sent)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) == 0
+    assert time.monotonic() - begun < 18
+
+
 def test_a_second_signal_hurries(served: Replica) -> None:
     """The first waits for the balancer to turn away, the second does not."""
     served.process.send_signal(signal.SIGTERM)

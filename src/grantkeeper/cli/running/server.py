@@ -22,7 +22,8 @@ KEEP_ALIVE: Final = 75
 """Seconds that a connection may be idle: longer than balancers keep theirs (60 at most of the common ones), so that
 never we are the ones who close a connection into which a request was just sent."""
 LINGER: Final = 2.0
-"""Seconds in which whoever is refused in the middle of sending can read why."""
+"""Seconds in which whoever is refused in the middle of sending can read why, and, at our end, in which a request that
+was sent before its sender could know of that end still comes."""
 CONNECTIONS: Final = 4096
 """Connections at once; the next are told to come again."""
 FINISH: Final = 25
@@ -65,6 +66,27 @@ class Bounded(HttpToolsProtocol):
             self._refuse()
             return
         super().data_received(data)
+
+    def shutdown(self) -> None:
+        """End what is idle, but not at once: into a connection that closes somebody may just have sent a request.
+
+        Its answer says that the connection ends with it, as all do by now.
+        """
+        if self._under_way():
+            super().shutdown()
+        else:
+            self._unset_keepalive_if_required()
+            self.loop.call_later(LINGER, self._close_idle)
+
+    def _close_idle(self) -> None:
+        """Close the connection unless a request came; one whose head is not whole yet has the clock of its own."""
+        begun = self._clock is not None and self._head
+        if not begun and not self._under_way() and not self.transport.is_closing():
+            self.transport.close()
+
+    def _under_way(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn types it as always there
+        return cycle is not None and not cycle.response_complete
 
     def on_message_begin(self) -> None:
         """Start the clock for this head."""
@@ -132,8 +154,7 @@ class Bounded(HttpToolsProtocol):
         self._stop_clock()
         if self.transport.is_closing():
             return
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn types it as always there
-        if cycle is not None and not cycle.response_complete:
+        if self._under_way():
             self.transport.close()
             return
         self.transport.write(_TOO_LARGE)
