@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -18,6 +20,7 @@ from grantkeeper.keeper.service.keys import _written
 from grantkeeper.model import NOTHING, Scope
 from grantkeeper.testing import Connect
 from grantkeeper.web.api.operations import Operation
+from grantkeeper.web.api.serving.door import TRYING_AT_ONCE, UNSEEN_AT_ONCE
 from grantkeeper.web.api.table import OPERATIONS
 from keeper.people import IDA, TOM
 
@@ -154,7 +157,10 @@ def test_who_keeps_trying_keys_is_told_to_wait(site: Site) -> None:
 
 
 def test_a_good_key_is_not_held_up_by_others_at_its_address(site: Site, emulator: Emulator) -> None:
-    """V-47: behind a proxy all programs share one address; a stranger's attempts must close it to none of them."""
+    """V-47: behind a proxy all programs share one address; a stranger's attempts must close it to none of them.
+
+    Neither to a key that this process hears of for the first time, as of all after a start.
+    """
     good, fresh, later = site.asker("grants:read"), site.asker("grants:read"), site.asker("grants:read")
     assert good.get("/v1/grants").status_code == 200
     for _ in range(70):
@@ -164,7 +170,48 @@ def test_a_good_key_is_not_held_up_by_others_at_its_address(site: Site, emulator
         site.with_secret(made_up()).get("/v1/grants")
     emulator.clock.advance(timedelta(seconds=2))  # a good key is looked at again
 
-    assert [each.get("/v1/grants").status_code for each in (good, fresh, later)] == [200, 200, 429]
+    assert [each.get("/v1/grants").status_code for each in (good, fresh, later)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(("failures", "at_once"), [(0, UNSEEN_AT_ONCE), (70, TRYING_AT_ONCE)])
+def test_a_flood_of_made_up_keys_takes_few_threads_of_the_database(
+    site: Site, keeper: Keeper, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, failures: int, at_once: int
+) -> None:
+    """V-47, R-56: who is known is looked up beside them; and none of the others is refused for having to wait."""
+    good, unseen = site.asker("grants:read"), site.asker("grants:read")
+    assert good.get("/v1/grants").status_code == 200
+    emulator.clock.advance(timedelta(seconds=2))
+    for _ in range(failures):
+        site.with_secret(made_up()).get("/v1/grants")
+    look, working, counts, may = keeper.keys._store.get, [0], [0], threading.Event()
+
+    def slowly(key_id: str) -> Any:
+        if key_id != good.secret[3:19]:
+            working[0] += 1
+            counts.append(working[0])
+            assert may.wait(20)
+            working[0] -= 1
+        return look(key_id)
+
+    async def flood() -> tuple[int, int, set[int]]:
+        strangers = [site.with_secret(made_up()) for _ in range(20)]
+        tasks = [asyncio.ensure_future(sent(each)) for each in [*strangers, unseen]]
+        known = await asyncio.wait_for(sent(good), 10)
+        may.set()
+        *refused, new = await asyncio.gather(*tasks)
+        return known, new, set(refused)
+
+    monkeypatch.setattr(keeper.keys._store, "get", slowly)
+    known, new, refused = site._runner.run(flood())
+
+    assert (known, new, max(counts)) == (200, 200, at_once)
+    assert refused == ({429} if failures else {401})
+
+
+async def sent(asker: Asker) -> int:
+    """Return the status of the answer to a request."""
+    answer = await asker.http.get("/v1/grants", headers={"authorization": f"Bearer {asker.secret}"})
+    return answer.status_code
 
 
 def made_up() -> str:

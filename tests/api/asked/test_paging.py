@@ -89,7 +89,12 @@ def test_a_cursor_that_was_changed_is_refused(asker: Asker, paths: dict[str, str
 
 @pytest.mark.parametrize("operation", PAGED, ids=lambda each: each.name)
 @pytest.mark.parametrize(
-    "position", ["", "x", "\x00", "-1", "9" * 400, "1970-01-01 lk", "0000", "2026-01-01T00:00:00+00:00", "٣"]
+    "position",
+    [
+        *("", "x", "\x00", "-1", "9" * 400, "1970-01-01 lk", "0000", "2026-01-01T00:00:00+00:00", "٣"),
+        "0001-01-01T00:00:00+23:59 lk",  # in UTC it is before the first year, and the next one after the last
+        "9999-12-31T23:59:59-23:59 lk",
+    ],
 )
 def test_a_cursor_that_was_made_up_breaks_nothing(
     asker: Asker, paths: dict[str, str], operation: Any, position: str

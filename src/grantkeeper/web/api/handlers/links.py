@@ -82,11 +82,12 @@ def _before(position: str) -> tuple[datetime, str] | None:
     at, _, link_id = position.partition(" ")
     try:
         found = datetime.fromisoformat(at)
-    except ValueError:
+        in_utc = found.astimezone(UTC)
+    except (ValueError, OverflowError):  # it is none, or in UTC there is no such year
         raise unknown_cursor() from None
     if found.tzinfo is None:
         raise unknown_cursor()
-    return found.astimezone(UTC), link_id
+    return in_utc, link_id
 
 
 def _out(made: Invitation) -> InvitationOut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from grantkeeper.aio import AsyncKeeper
     from grantkeeper.model import ApiKey
 
+UNSEEN_AT_ONCE: Final = 4
+"""Look-ups at once of keys that were not good here before: half of the database's threads, whoever sends how many. The
+others are for who is known."""
+TRYING_AT_ONCE: Final = 1
+"""The same, for addresses past their failures; others' new keys do not wait behind theirs."""
 _FAILURES: Final = 60
-"""Requests a minute without a good key, for each address: a mistyped key is noticed sooner, and guessing is hopeless in
-any case. What is no key at all counts apart from what might be one, and neither holds up a key that was good before:
-behind a proxy many programs ask from one address, and one of them must not close it to the others."""
+"""Requests a minute without a good key, for each address: past that the answer is 429. It is given after the look-up,
+never instead: behind a proxy many programs ask from one address, and after a start none of their keys was seen yet, so
+that one who fails would close it to all. What is guessed at has 256 bits; what there is to bound is the load."""
 
 
 class Door:
@@ -28,6 +34,8 @@ class Door:
         self._keeper = keeper
         self._nonsense = Buckets(_FAILURES, time.monotonic)
         self._unknown = Buckets(_FAILURES, time.monotonic)
+        self._unseen = asyncio.Semaphore(UNSEEN_AT_ONCE)
+        self._trying = asyncio.Semaphore(TRYING_AT_ONCE)
 
     async def key(self, scope: Scope) -> ApiKey:
         """Return the key that asks; raises KeyRefused, or TooManyRequests for an address that keeps trying."""
@@ -41,13 +49,20 @@ class Door:
         known = keys.known(text)
         if known is not None:
             return known
-        if not keys.was_good(text):
-            self._unknown.check(peer)
         try:
-            return await self._keeper.run(keys.check, text)
+            return await self._looked_up(text, peer)
         except KeyRefused:
             self._unknown.take(peer)
             raise
+
+    async def _looked_up(self, text: str, peer: str) -> ApiKey:
+        """Return the key as its row is now; one that was not good here before waits for a turn."""
+        keys = self._keeper.keeper.keys
+        if keys.was_good(text):
+            return await self._keeper.run(keys.check, text)
+        async with self._trying if self._unknown.spent(peer) else self._unseen:
+            known = keys.known(text)  # by now: the one before may have asked for it
+            return known if known is not None else await self._keeper.run(keys.check, text)
 
 
 def _bearer(scope: Scope) -> str:

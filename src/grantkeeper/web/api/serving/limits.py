@@ -29,11 +29,9 @@ class Buckets:
         if left < 1:
             raise self._refusal(left)
 
-    def check(self, who: str) -> None:
-        """Take nothing; raises TooManyRequests when nothing is left."""
-        _, left = self._now(who)
-        if left < 1:
-            raise self._refusal(left)
+    def spent(self, who: str) -> bool:
+        """Tell whether nothing is left; nothing is taken."""
+        return self._now(who)[1] < 1
 
     def _now(self, who: str) -> tuple[float, float]:
         now = self._clock()
