@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ...errors import Conflict, InvalidInput
+from ...errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput
 from ...model import Invitation, Link, LinkRow, LinkStatus, OAuthClient
 from ...model.event import LINK_EXPIRED
 from ...model.service.links import OPEN
@@ -20,9 +21,13 @@ from .following import Following
 from .making import Making
 from .rows import LinkRows, retried
 
+log = logging.getLogger("grantkeeper")
+
 PAGE_LIMIT: Final = 1000
 BATCH: Final = 200
 """Links that are read at once to be ended: few enough to be held, many enough to be quick."""
+_NAMED: Final = 1000
+"""So many links that cannot be saved are named in the log, each once in the life of a process."""
 
 
 class Linking:
@@ -44,6 +49,7 @@ class Linking:
         self._now = parts.now
         self._flows = flows
         self._rows = LinkRows(parts)
+        self._named: set[str] = set()
         self.making = Making(parts, self._rows, client=client, addresses=Addresses(pages_url, return_to))
         self.following = Following(parts, self._rows, client=client, flows=flows)
         self.confirming = Confirming(parts, self._rows)
@@ -106,12 +112,13 @@ class Linking:
 
         Ten minutes late, because somebody who began in time may still be at the provider.
         """
-        ended, more = 0, True
+        over = self._now() - LATE
+        ended, last, more = 0, None, True
         while more:
-            due = self._store.links.over(now=self._now() - LATE, limit=BATCH)
-            done = sum(map(self._expired, due))
-            ended += done
-            more = len(due) == BATCH and done > 0
+            due = self._store.links.over(now=over, after=last, limit=BATCH)
+            ended += sum(map(self._expired, due))
+            more = len(due) == BATCH
+            last = (due[-1].link.expires_at, due[-1].link.id) if due else None
         return ended
 
     def of_flow(self, flow: str | None, ref: str) -> Link | None:
@@ -144,4 +151,14 @@ class Linking:
             self._rows.save(changed, events=(self._rows.event(row.link, LINK_EXPIRED),), status=LinkStatus.EXPIRED)
         except Conflict:
             return False
+        except DatabaseUnavailable:  # the next one would wait for it as long
+            raise
+        except (GrantkeeperError, OverflowError) as problem:  # somebody altered it: no reason to end no other (R-52)
+            self._name(row.link.id, problem)
+            return False
         return True
+
+    def _name(self, link_id: str, problem: Exception) -> None:
+        if link_id not in self._named and len(self._named) < _NAMED:
+            self._named.add(link_id)
+            log.error("link %s is over, and that cannot be written down: %s", link_id, problem)

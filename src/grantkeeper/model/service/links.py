@@ -161,8 +161,8 @@ class LinkStore(Protocol):
     ) -> list[LinkRow]:
         """Return links that match all that is given, newest first, those created before (time, id)."""
 
-    def over(self, *, now: datetime, limit: int) -> list[LinkRow]:
-        """Return links that are open and whose time is up."""
+    def over(self, *, now: datetime, after: tuple[datetime, str] | None = None, limit: int) -> list[LinkRow]:
+        """Return links that are open and whose time is up, by when that was, those after (time, id)."""
 
     def save(self, change: LinkSave, *, beside: Beside) -> None:
         """Replace the row if its version is still the expected one; raises Conflict if not."""

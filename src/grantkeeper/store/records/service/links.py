@@ -86,10 +86,13 @@ class Links:
         statement = select(tables.link).where(*wanted).order_by(_LINK.created_at.desc(), _LINK.id.desc())
         return self._access.readable(statement, {}, link_row, limit)
 
-    def over(self, *, now: datetime, limit: int) -> list[LinkRow]:
-        """Return links that are open and whose time is up."""
-        wanted = _LINK.status.in_([str(status) for status in OPEN]), _LINK.expires_at <= instant(now)
-        statement = select(tables.link).where(*wanted).order_by(_LINK.expires_at)
+    def over(self, *, now: datetime, after: tuple[datetime, str] | None = None, limit: int) -> list[LinkRow]:
+        """Return links that are open and whose time is up, by when that was, those after (time, id)."""
+        wanted = [_LINK.status.in_([str(status) for status in OPEN]), _LINK.expires_at <= instant(now)]
+        if after is not None:
+            at, link_id = instant(after[0]), searchable(after[1])
+            wanted.append(or_(_LINK.expires_at > at, and_(_LINK.expires_at == at, _LINK.id > link_id)))
+        statement = select(tables.link).where(*wanted).order_by(_LINK.expires_at, _LINK.id)
         return self._access.readable(statement, {}, link_row, limit)
 
     def save(self, change: LinkSave, *, beside: Beside) -> None:
