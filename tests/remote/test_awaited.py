@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 
 import pytest
 
 from grantkeeper import AsyncRemote, ConsentRequired, Remote, Secret
 from grantkeeper.emulator import Clock
+from grantkeeper.remote import awaited as threads
 from remote.conftest import GRANT, HOUR
 from remote.fake import Answer, Call, Fake, problem_of
 from remote.test_tokens import Held
@@ -34,7 +36,7 @@ def public(kind: type) -> dict[str, list[str]]:
 
 def test_it_has_the_verbs_of_a_remote() -> None:
     """With the same arguments; what needs no awaiting is there for its own sake."""
-    inside = {"remembered"}
+    inside = {"remembered", "when_outdated"}
 
     assert public(AsyncRemote) == {name: given for name, given in public(Remote).items() if name not in inside}
 
@@ -91,6 +93,120 @@ def test_a_cancelled_caller_takes_nothing_from_the_others(awaited: AsyncRemote, 
 
     assert asyncio.run(run()) == "made-up-token-1"
     assert len(fake.calls) == 1
+
+
+@pytest.fixture
+def narrow(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> AsyncRemote:
+    """An AsyncRemote with one thread for tokens and one for other calls."""
+    monkeypatch.setattr(threads, "TOKEN_THREADS", 1)
+    monkeypatch.setattr(threads, "CALL_THREADS", 1)
+    return AsyncRemote(remote)
+
+
+async def given_up(gate: Held, begun: Iterable[Awaitable[object]]) -> None:
+    """Begin all of these, and cancel them once the first is at the service."""
+    tasks = [asyncio.ensure_future(each) for each in begun]
+    await asyncio.to_thread(gate.entered.acquire)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(narrow: AsyncRemote, fake: Fake) -> None:
+    """Closing waits for the one question that is at the service, not for those behind it."""
+    gate = Held(fake)
+
+    async def run() -> None:
+        await given_up(gate, [narrow.token(f"grant-{number}") for number in range(20)])
+        gate.open.set()
+        await narrow.close()
+
+    asyncio.run(run())
+    assert fake.paths() == ["GET /v1/grants/grant-0/token"]
+
+
+def test_a_look_that_nobody_waits_for_any_more_is_not_made(narrow: AsyncRemote, fake: Fake) -> None:
+    """It changes nothing."""
+    fake.answering = lambda _: Answer(body={"items": []})
+    gate = Held(fake)
+
+    async def run() -> None:
+        await given_up(gate, [narrow.looks(f"grant-{number}") for number in range(20)])
+        gate.open.set()
+        await narrow.close()
+
+    asyncio.run(run())
+    assert fake.paths() == ["GET /v1/grants/grant-0/looks"]
+
+
+def test_what_changes_something_is_done_though_nobody_waits(narrow: AsyncRemote, fake: Fake) -> None:
+    """R-02: a revocation that had to queue is no less wanted."""
+    gate = Held(fake)
+
+    async def run() -> None:
+        await given_up(gate, [narrow.revoke(f"grant-{number}") for number in range(3)])
+        gate.open.set()
+        await narrow.close()
+
+    asyncio.run(run())
+    assert fake.paths() == [f"DELETE /v1/grants/grant-{number}" for number in range(3)]
+
+
+def test_closing_waits_for_what_somebody_waits_for(narrow: AsyncRemote, fake: Fake) -> None:
+    """One of two who asked the same went; the other is answered, and nothing new is taken."""
+    gate = Held(fake)
+
+    async def run() -> None:
+        kept = [asyncio.create_task(narrow.token(each)) for each in ("first", "second")]
+        await given_up(gate, [narrow.token("second")])
+        closing = asyncio.create_task(narrow.close())
+        gate.open.set()
+        assert len(await asyncio.gather(*kept)) == 2
+        await closing
+        with pytest.raises(RuntimeError):
+            await narrow.token("third")
+
+    asyncio.run(run())
+    assert not narrow._asked
+    assert len(fake.calls) == 2
+
+
+def test_a_loop_that_ended_leaves_nothing_to_the_next(awaited: AsyncRemote, fake: Fake) -> None:
+    """Its question was at the service still, and nobody there could be told of the answer."""
+    gate = Held(fake)
+    first = asyncio.new_event_loop()
+    asking = first.create_task(awaited.token(GRANT))
+    first.run_until_complete(asyncio.to_thread(gate.entered.acquire))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        first.run_until_complete(asking)
+    first.close()
+    gate.open.set()
+
+    async def run() -> None:
+        await awaited.token(GRANT)
+        await awaited.close()
+
+    asyncio.run(run())
+    assert not awaited._asked
+
+
+def test_an_error_that_nobody_waits_for_is_no_complaint(
+    narrow: AsyncRemote, fake: Fake, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Asyncio logs what nobody has looked at."""
+    fake.answering = lambda _: problem_of(ConsentRequired("Over.", reason="disconnected", grant_id=GRANT))
+    gate = Held(fake)
+
+    async def run() -> None:
+        await given_up(gate, [narrow.token(GRANT)])
+        gate.open.set()
+        await narrow.close()
+
+    asyncio.run(run())
+    gc.collect()
+    assert [each.message for each in caplog.records if each.name == "asyncio"] == []
 
 
 def test_whoever_asks_after_a_report_joins_no_earlier_question(awaited: AsyncRemote, fake: Fake) -> None:

@@ -122,6 +122,10 @@ class Remote:
         """Return what `token` would return if that needs no I/O, else None."""
         return self._fresh(grant_id, min_ttl)
 
+    def when_outdated(self, method: Callable[[str], None]) -> None:
+        """Have a bound method called with a grant's id when what was asked for before must reach nobody any more."""
+        self._tokens.when_outdated(method)
+
     def refresh(self, grant_id: str) -> AccessToken:
         """Have the token refreshed now, whatever life the present one has left; raises as `token`."""
         return self._tokens.refreshed(grant_id, self._asking.refresh)
@@ -132,7 +136,10 @@ class Remote:
         The service takes no report of a token that it gave out less than 30 seconds ago.
         """
         self._tokens.forget(grant_id, only=token)
-        self._asking.report_rejected(grant_id, token)
+        try:
+            self._asking.report_rejected(grant_id, token)
+        finally:  # again: whoever asked before the service knew got the same one
+            self._tokens.forget(grant_id, only=token)
 
     # --- grants -----------------------------------------------------------------------------------------------
 
@@ -164,12 +171,18 @@ class Remote:
     def revoke(
         self, grant_id: str, *, siblings: Literal["keep", "end"] = "keep", version: int | None = None
     ) -> Revocation:
-        """End a grant, as `Keeper.revoke` does; its token is handed out here no more, whatever the service answers."""
+        """End a grant, as `Keeper.revoke` does; its token is handed out here no more, whatever the service answers.
+
+        Once siblings were ended too, no token in memory is handed out before the service was asked: which grants they
+        are is not known here.
+        """
         self._tokens.forget(grant_id)
         try:
             return self._asking.revoke(grant_id, siblings, version)
         finally:
             self._tokens.forget(grant_id)
+            if siblings == "end":
+                self._tokens.doubt()
 
     def confirm(self, grant_id: str, *, proof: str | Secret | None = None, version: int | None = None) -> Grant:
         """Say that the right person consented by a link, as `Keeper.confirm` does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Final, TypeAlias
 
 from ..errors import (
     Conflict,
+    ConsentRequired,
     DatabaseUnavailable,
     GrantkeeperError,
+    NotFound,
     ProviderUnavailable,
     ServiceUnavailable,
     TooManyRequests,
@@ -56,15 +59,16 @@ class _Held:
 class _Flight:
     """One call under way: its token or error goes to everybody who waits.
 
-    `answered` when the service itself gave the token or refused; `outdated` once what it gives must not be kept.
+    `answered` when the service itself gave the token or refused; `outdated` once what it gives must not be kept;
+    `overtaken` when another refresh that was under way with this one has been answered.
     """
 
-    __slots__ = ("answered", "began", "done", "error", "outdated", "token")
+    __slots__ = ("answered", "began", "done", "error", "outdated", "overtaken", "token")
 
     def __init__(self, began: datetime) -> None:
         self.began = began
         self.done = threading.Event()
-        self.answered = self.outdated = False
+        self.answered = self.outdated = self.overtaken = False
         self.token: AccessToken | None = None
         self.error: Exception | None = None
 
@@ -91,6 +95,7 @@ class Tokens:
         self._held: dict[str, _Held] = {}
         self._flights: dict[tuple[str, timedelta], _Flight] = {}
         self._refreshes: dict[_Flight, str] = {}
+        self._told: list[weakref.WeakMethod[Callable[[str], None]]] = []
         self._lock = threading.Lock()  # for changes only
         in_child(self._forked)
 
@@ -122,16 +127,40 @@ class Tokens:
     def forget(self, grant_id: str, *, only: Secret | None = None) -> None:
         """Hand the grant's token out no more, nor what calls under way bring; with `only`, if it is that one."""
         with self._lock:
-            self._outdate_reads(grant_id)
-            for flight in [flight for flight, of in self._refreshes.items() if of == grant_id]:
-                flight.outdated = True
+            self._outdate(grant_id)
             held = self._held.get(grant_id)
             if held is not None and (only is None or held.token.value == only):
                 del self._held[grant_id]
 
+    def doubt(self) -> None:
+        """Hand out no grant's token without asking the service whether it still is one."""
+        with self._lock:
+            for grant_id in {key[0] for key in self._flights} | set(self._refreshes.values()):
+                self._outdate(grant_id)
+            self._held = {each: replace(held, look_again_at=held.looked_at) for each, held in self._held.items()}
+
+    def when_outdated(self, method: Callable[[str], None]) -> None:
+        """Have a bound method called, as long as its object lives, with each grant about which something became known.
+
+        What was asked before may be older than that: whoever asks from now on must not get it. It must take no lock.
+        """
+        self._told = [each for each in self._told if each() is not None] + [weakref.WeakMethod(method)]
+
+    def _outdate(self, grant_id: str) -> None:
+        self._outdate_reads(grant_id)
+        for flight in self._refreshing(grant_id):
+            flight.outdated = True
+
     def _outdate_reads(self, grant_id: str) -> None:
         for key in [key for key in self._flights if key[0] == grant_id]:
             self._flights.pop(key).outdated = True
+        for each in self._told:
+            method = each()
+            if method is not None:
+                method(grant_id)
+
+    def _refreshing(self, grant_id: str) -> list[_Flight]:
+        return [flight for flight, of in self._refreshes.items() if of == grant_id]
 
     def refreshed(self, grant_id: str, refresh: Callable[[str], AccessToken]) -> AccessToken:
         """Return the new token that `refresh` asks for; it is kept, unless the grant was forgotten meanwhile."""
@@ -140,14 +169,28 @@ class Tokens:
             self._refreshes[flight] = grant_id
         try:
             token = refresh(grant_id)
+        except (ConsentRequired, NotFound):
+            self.forget(grant_id)
+            raise
+        else:
             with self._lock:
-                if not flight.outdated:
-                    self._outdate_reads(grant_id)
-                    self._keep(grant_id, token, flight.began)
+                self._take(grant_id, token, flight)
         finally:
             with self._lock:
                 self._refreshes.pop(flight, None)
         return token
+
+    def _take(self, grant_id: str, token: AccessToken, flight: _Flight) -> None:
+        """Keep what a refresh brought; of two at a time nobody here can tell which the service did last."""
+        if flight.outdated:
+            return
+        self._outdate_reads(grant_id)
+        if flight.overtaken:
+            self._held.pop(grant_id, None)
+        else:
+            self._keep(grant_id, token, flight.began)
+        for other in self._refreshing(grant_id):
+            other.overtaken = True
 
     def _keep(self, grant_id: str, token: AccessToken, asked: datetime) -> None:
         """Keep a token, as old as the question: what ended the grant since then was not looked at."""
