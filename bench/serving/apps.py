@@ -1,4 +1,5 @@
-"""The applications that are compared, each served by uvicorn in a process of its own: `python -m bench.serving.apps`.
+"""The applications that are compared, each in a process of its own, served as `grantkeeper serve` serves:
+`python -m bench.serving.apps`.
 
 hello               a bare ASGI application that answers with as many bytes as a token's answer has
 service FILE        grantkeeper's service over the database and key that FILE names
@@ -15,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from grantkeeper.aio import AsyncKeeper
+from grantkeeper.cli.running.server import configuration
 from grantkeeper.http import HttpTransport
 from grantkeeper.keeper import Keeper
 from grantkeeper.seal import KeyRing
@@ -59,9 +61,8 @@ def main() -> None:
     app = hello if kind == "hello" else service(Path(rest[0]))
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", access_log=False, log_level="warning", server_header=False, lifespan="off"
-    )
+    config = configuration(app)
+    config.lifespan = "off"  # neither has a worker
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -51,7 +51,8 @@ def run(folder: Path, server: PostgresServer, *, quick: bool) -> list[str]:
     plan = QUICK if quick else FULL
     print(
         "\nToken reads over HTTP (wrk, one thread; uvicorn with uvloop and httptools, one process), beside a bare ASGI"
-        f"\napplication on the same server, answers of the same size. {plan.rounds} rounds of {plan.seconds:.0f} s."
+        f"\napplication on the same server, requests and bodies of the same size."
+        f" {plan.rounds} rounds of {plan.seconds:.0f} s."
         f"\n{NANGO}."
     )
     aims: list[str] = []
@@ -70,7 +71,7 @@ def _measured(folder: Path, filled: Filled, plan: Plan) -> list[str]:
         load = _load(folder, plan_file, place.size, "at random")
         print(f"\n{place.kind}, {place.size:,} {'grant' if place.size == 1 else 'grants, asked for at random'}")
         for connections in CONNECTIONS:
-            rows = _rounds({"hello": (hello, None), "ours": (ours, load)}, connections, plan)
+            rows = _rounds({"hello": (hello, load), "ours": (ours, load)}, connections, plan)
             ratio = statistics.median(
                 one.rate / other.rate for one, other in zip(rows["ours"].seen, rows["hello"].seen, strict=True)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -337,6 +338,11 @@ class AsyncKeeper:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
+
+    def beside(self, verb: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have a verb that only reads and writes the database done on a thread; nobody waits for it or hears of it."""
+        with contextlib.suppress(RuntimeError):  # it is being closed
+            self._database.submit(verb, *args, **kwargs)
 
     async def _run(self, pool: ThreadPoolExecutor, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

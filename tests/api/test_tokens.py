@@ -227,7 +227,7 @@ def test_reading_everybody_is_stopped_and_written_down_over_a_connection(keeper:
     """V-43, V-65: at the service's own limit, whichever operation reads; the audit log says which key it was."""
     grants = [connect(f"owner-{number}", person) for number, person in enumerate((IDA, TOM, IDA, TOM))]
     with served_keeper(keeper) as at:
-        keeper.keys.distinct_per_minute = 3
+        keeper.keys.reads.distinct_per_minute = 3
         reader, admin = at.key("tokens:read").reveal(), at.key("admin").reveal()
         with httpx2.Client(base_url=at.url, headers={"authorization": f"Bearer {reader}"}) as http:
             found = [http.get(f"/v1/grants/{each.id}/token") for each in grants[:2]]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
     from types import FrameType
 
+    from starlette.types import ASGIApp
+
     from grantkeeper.web.service import Service
 
 HEADERS_IN: Final = 10.0
@@ -191,11 +193,11 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def configuration(service: Service) -> uvicorn.Config:
+def configuration(app: ASGIApp) -> uvicorn.Config:
     """Return how to run it. Forwarded headers are read by the service itself, by its own rules."""
     found: dict[str, Any] = {"http": Bounded, "ws": "none", "loop": "auto"}
     return uvicorn.Config(
-        service,
+        app,
         **found,
         lifespan="on",
         log_config=None,

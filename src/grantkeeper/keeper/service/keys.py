@@ -11,26 +11,25 @@ import secrets
 import string
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from ...errors import (
-    Conflict,
     DatabaseUnavailable,
     GrantkeeperError,
     InvalidInput,
     KeyRefused,
     Misconfigured,
     NotFound,
-    TooManyRequests,
     printable,
 )
 from ...forks import in_child
 from ...model import ApiKey, AuditEntry, KeyUse, NewKey, Scope, Secret
 from ..inputs import checked_owner
 from ..parts import Parts
+from .reads import KeyReads
 
 log = logging.getLogger("grantkeeper")
 STALE: Final = timedelta(seconds=1)
@@ -39,14 +38,14 @@ STALE: Final = timedelta(seconds=1)
 AWAY: Final = timedelta(seconds=60)
 """How long one is taken while the database is away: tokens that live are handed out then, to who was known before."""
 
-FLUSH: Final = timedelta(seconds=5)
+AHEAD: Final = STALE / 2
+"""How old a look is when the next one begins beside the reads: else all that come at once would wait for one of
+theirs."""
+
 MOST_KEYS: Final = 10_000
-MOST_READS: Final = 100_000
-"""Counts that are kept in memory; past that they are written as soon as a key is looked up, each second."""
-DISTINCT_PER_MINUTE: Final = 600
 LONGEST: Final = timedelta(days=3650)
 
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+_NO_TIME: Final = timedelta()
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SECRET: Final = 43  # 62**43 > 2**256
 _CHECK: Final = 6  # 62**6 > 2**32
@@ -63,15 +62,6 @@ class _Held:
     looked_at: datetime
 
 
-@dataclass(slots=True)
-class _Minute:
-    """Whose tokens a key has read in this minute, and whether it was written down that it was too many."""
-
-    number: int
-    grants: set[str]
-    told: bool = False
-
-
 class ApiKeys:
     """The keeper's `keys`. Thread-safe.
 
@@ -84,17 +74,14 @@ class ApiKeys:
         self._store = parts.store.keys
         self._now = parts.now
         self._held: dict[bytes, _Held] = {}
-        self._reads: dict[tuple[str, str, int], tuple[int, datetime, datetime]] = {}
-        self._used: dict[str, datetime] = {}
-        self._minutes: dict[str, _Minute] = {}
+        self._looking: set[bytes] = set()
         self._ended: set[str] = set()
-        self._flushed_at = parts.now()
         self._lock = threading.Lock()
-        self.distinct_per_minute = DISTINCT_PER_MINUTE
+        self.reads = KeyReads(parts)
         in_child(self._forked)
 
     def _forked(self) -> None:
-        self._lock, self._reads, self._used = threading.Lock(), {}, {}
+        self._lock, self._looking = threading.Lock(), set()
 
     # --- making and ending ------------------------------------------------------------------------------------
 
@@ -164,14 +151,33 @@ class ApiKeys:
 
     # --- checking ---------------------------------------------------------------------------------------------
 
-    def known(self, text: str) -> ApiKey | None:
-        """Return the key when it was looked at a moment ago and is good; None says nothing. No I/O."""
-        held = self._held.get(_digest(text))
+    def known(self, text: str, ageing: Callable[[str], object] | None = None) -> ApiKey | None:
+        """Return the key when it was looked at a moment ago and is good; None says nothing. No I/O.
+
+        `ageing` is called with the text when somebody should begin to `look_again`, beside what goes on; by one at a
+        time.
+        """
+        digest = _digest(text)
+        held = self._held.get(digest)
         if held is None:
             return None
         now = self._now()
-        fresh = timedelta() <= now - held.looked_at < STALE
-        return held.key if fresh and _good(held.key, now) else None
+        age = now - held.looked_at
+        if not _NO_TIME <= age < STALE or not _good(held.key, now):
+            return None
+        if age >= AHEAD and ageing is not None and digest not in self._looking:
+            self._looking.add(digest)
+            ageing(text)
+        return held.key
+
+    def look_again(self, text: str) -> None:
+        """Look at a key's row before the last look is too old. When that fails, who asks next looks, and hears it."""
+        try:
+            self.check(text)
+        except GrantkeeperError:
+            log.debug("a key that was good is not looked at again in advance", exc_info=True)
+        finally:
+            self._looking.discard(_digest(text))
 
     def was_good(self, text: str) -> bool:
         """Tell whether this was a good key when it was last looked at, however long ago. No I/O."""
@@ -197,7 +203,8 @@ class ApiKeys:
             self._forget(_digest(text))
             raise KeyRefused("This API key is over: it was revoked, or has expired.", advice=_ADVICE)
         self._keep(_digest(text), held)
-        self._flush_now_and_then()
+        self.reads.note_key(held.key.id)
+        self.reads.flush_now_and_then()
         return held.key
 
     def _looked_up(self, digest: bytes, key_id: str) -> _Held | None:
@@ -219,7 +226,6 @@ class ApiKeys:
             if len(self._held) >= MOST_KEYS:
                 del self._held[next(iter(self._held))]
             self._held[digest] = held
-            self._used[held.key.id] = self._now()
 
     def _forget(self, digest: bytes) -> None:
         with self._lock:
@@ -227,117 +233,13 @@ class ApiKeys:
 
     # --- what they read ---------------------------------------------------------------------------------------
 
-    def within_budget(self, key: ApiKey, grant_id: str) -> bool:
-        """Count a token that this key is about to read; False, and nothing is counted, when it may not (V-43). No I/O.
-
-        Each process counts for itself.
-        """
-        now = self._now()
-        number = int(now.timestamp() // 60)
-        with self._lock:
-            minute = self._minutes.get(key.id)
-            if minute is None or minute.number != number:
-                minute = self._minutes[key.id] = _Minute(number, set())
-            if grant_id not in minute.grants:
-                if len(minute.grants) >= self._most(key):
-                    return False
-                minute.grants.add(grant_id)
-            place = key.id, grant_id, _day(now)
-            count, first_at, _ = self._reads.get(place, (0, now, now))
-            self._reads[place] = count + 1, first_at, now
-        return True
-
-    def not_read(self, key: ApiKey, grant_id: str) -> None:
-        """Take back what `within_budget` counted: there is no such grant. No I/O."""
-        now = self._now()
-        with self._lock:
-            minute, place = self._minutes.get(key.id), (key.id, grant_id, _day(now))
-            count, first_at, last_at = self._reads.get(place, (0, now, now))
-            if count > 1:
-                self._reads[place] = count - 1, first_at, last_at
-            elif count:
-                del self._reads[place]
-            if minute is not None:
-                minute.grants.discard(grant_id)
-
-    def note_read(self, key: ApiKey, grant_id: str) -> None:
-        """Count a token that this key is about to read.
-
-        Raises:
-            TooManyRequests: it has read so many grants' tokens in this minute that it looks like somebody who wants
-                them all; that is in the audit log, once a minute.
-        """
-        if self.within_budget(key, grant_id):
-            return
-        now = self._now()
-        if self._is_news(key):
-            try:
-                self._store.tell(self._parts.beside(self._entry(key, "key.budget_exceeded", f"key:{key.id}", now)))
-            except GrantkeeperError as error:
-                self._untold(key)  # the next one tries again
-                log.warning("that the key %s asks for too many tokens could not be written down: %s", key.id, error)
-        raise TooManyRequests(
-            f"This API key has read the tokens of {self._most(key)} different grants in this minute.",
-            retry_after=timedelta(seconds=60 - now.timestamp() % 60),
-            advice="Ask for fewer, or make a key with a larger --per-minute.",
-        )
-
-    def _is_news(self, key: ApiKey) -> bool:
-        """Tell whether nobody has written down yet that a key asks for too many; who asks does it now."""
-        with self._lock:
-            minute = self._minutes.get(key.id)
-            news = minute is not None and not minute.told
-            if minute is not None:
-                minute.told = True
-            return news
-
-    def _untold(self, key: ApiKey) -> None:
-        with self._lock:
-            if minute := self._minutes.get(key.id):
-                minute.told = False
-
-    def _most(self, key: ApiKey) -> int:
-        return self.distinct_per_minute if key.distinct_per_minute is None else key.distinct_per_minute
-
     def uses(self, *, key_id: str | None = None, grant_id: str | None = None, limit: int = 100) -> list[KeyUse]:
         """Return which key read which grant's token how often, newest day first; what is not written yet is missing."""
         return self._store.uses(key_id=key_id, grant_id=grant_id, limit=limit)
 
     def flush(self) -> None:
         """Write what was counted; raises DatabaseUnavailable, and then it is counted still."""
-        with self._lock:
-            reads, self._reads, used, self._used = self._reads, {}, self._used, {}
-            self._flushed_at = self._now()
-        if not reads and not used:
-            return
-        uses = [
-            KeyUse(key_id=key, grant_id=grant, day=day, reads=count, first_at=first, last_at=last)
-            for (key, grant, day), (count, first, last) in reads.items()
-        ]
-        try:
-            self._store.note_used(used, uses)
-        except GrantkeeperError as error:
-            self._count_again(reads, used)
-            if not isinstance(error, Conflict):
-                raise
-
-    def _count_again(
-        self, reads: dict[tuple[str, str, int], tuple[int, datetime, datetime]], used: dict[str, datetime]
-    ) -> None:
-        with self._lock:
-            for place, (count, first, last) in reads.items():
-                more, _, newest = self._reads.get(place, (0, first, last))
-                self._reads[place] = count + more, first, newest
-            self._used = used | self._used
-
-    def _flush_now_and_then(self) -> None:
-        """Write what was counted every few seconds; who asks for a token does not hear when that fails."""
-        if timedelta() <= self._now() - self._flushed_at < FLUSH and len(self._reads) <= MOST_READS:
-            return
-        try:
-            self.flush()
-        except GrantkeeperError:
-            return
+        self.reads.flush()
 
     def _entry(self, key: ApiKey, action: str, by: str, now: datetime) -> AuditEntry:
         data: dict[str, object] = {"name": key.name, "scopes": sorted(key.scopes)}
@@ -352,10 +254,6 @@ class ApiKeys:
                 advice = f"Configured are: {known}."
                 raise NotFound(f"There is no OAuth client {printable(name, 64)!r}.", advice=advice)
         return frozenset(names)
-
-
-def _day(now: datetime) -> int:
-    return now.toordinal() - _EPOCH
 
 
 def _written(key_id: str, secret: str) -> Secret:

@@ -46,7 +46,7 @@ class Api:
     def __init__(
         self, keeper: AsyncKeeper, settings: ServiceSettings, *, stopping: Callable[[], bool] = lambda: False
     ) -> None:
-        keeper.keeper.keys.distinct_per_minute = settings.distinct_grants_per_minute
+        keeper.keeper.keys.reads.distinct_per_minute = settings.distinct_grants_per_minute
         self._keeper = keeper
         self._ticker = Ticker(keeper, stopping)
         self._document = Document(OPERATIONS, url=settings.url, name=settings.business_name)

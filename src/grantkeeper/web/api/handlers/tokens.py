@@ -25,7 +25,7 @@ async def read(call: Call) -> Answer:
     try:
         token = await call.keeper.token(grant_id, min_ttl=timedelta(seconds=call.query.min_ttl))
     except NotFound:
-        call.keeper.keeper.keys.not_read(call.key, grant_id)
+        call.keeper.keeper.keys.reads.not_read(call.key, grant_id)
         raise no_grant(grant_id) from None
     return _answer(token)
 
@@ -58,8 +58,8 @@ async def rejected(call: Call) -> Answer:
 async def _count(call: Call, grant_id: str) -> None:
     """Count the read, in memory; raises TooManyRequests, and then it may be written down, which takes a thread."""
     keys = call.keeper.keeper.keys
-    if not keys.within_budget(call.key, grant_id):
-        await call.keeper.run(keys.note_read, call.key, grant_id)
+    if not keys.reads.within_budget(call.key, grant_id):
+        await call.keeper.run(keys.reads.note, call.key, grant_id)
 
 
 def _answer(token: AccessToken) -> Answer:

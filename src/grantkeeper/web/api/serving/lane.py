@@ -34,7 +34,8 @@ class Lane:
 
     def __init__(self, keeper: AsyncKeeper, *, prefix: str = "") -> None:
         self._keeper = keeper.keeper
-        self._keys = keeper.keeper.keys
+        self._keys, self._reads = keeper.keeper.keys, keeper.keeper.keys.reads
+        self._beside = keeper.beside
         self._path = re.compile(re.escape(prefix) + _PATH, re.ASCII)
 
     def answer(self, scope: AsgiScope) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
@@ -45,7 +46,7 @@ class Lane:
         grant_id, text, min_ttl = found[1], _bearer(scope["headers"]), _min_ttl(scope["query_string"])
         if text is None or min_ttl is None:
             return None
-        key = self._keys.known(text)
+        key = self._keys.known(text, self._look_again)
         if key is None or not key.allows(Scope.TOKENS_READ):
             return None
         token = self._keeper.remembered(grant_id, min_ttl=min_ttl)
@@ -55,12 +56,15 @@ class Lane:
             whose = self._keeper.whose(grant_id)
             if whose is None or not key.reaches(owner=whose[0], client=whose[1]):
                 return None
-        if not self._keys.within_budget(key, grant_id):
+        if not self._reads.within_budget(key, grant_id):
             return None
         state = scope["state"]
         state["lane"], state["route"], state["key_id"] = "memory", _ROUTE, key.id
         body = _encode(Token.of(token))
         return [*SAFE, JSON, (b"content-length", b"%d" % len(body))], body
+
+    def _look_again(self, text: str) -> None:
+        self._beside(self._keys.look_again, text)
 
 
 def _bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
