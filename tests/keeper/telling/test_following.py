@@ -14,7 +14,7 @@ import pytest
 from grantkeeper import ConsentRequired, Grant, GrantStatus, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import DatabaseUnavailable
-from grantkeeper.keeper.tokens.memory import READ_LATE, TRUSTED_FOR
+from grantkeeper.keeper.tokens.memory import READ_LATE, TRUSTED_FOR, USED_FOR
 from grantkeeper.testing import EmulatorTransport
 from keeper.people import IDA, Two
 
@@ -93,6 +93,46 @@ def test_a_row_is_looked_at_all_the_same_after_a_while(both: Followed, emulator:
     both.look()
 
     assert both.one.remembered(grant.id) is None
+
+
+def test_rows_in_memory_are_looked_at_many_at_once(both: Followed, emulator: Emulator) -> None:
+    """R-63: by who follows, and nobody waits for it; until somebody has to say that the grant is used."""
+    grants = [both.connect(owner, IDA) for owner in ("acme", "other")]
+    both.look()
+    for grant in grants:
+        both.one.token(grant.id)
+    before, began = both.reads, emulator.clock.now()
+    while emulator.clock.now() + 10 * SECOND < began + USED_FOR:
+        emulator.clock.advance(10 * SECOND)
+        both.look()
+        both.one._refreshes.following.look_at_versions()
+        assert [bool(both.one.remembered(grant.id)) for grant in grants] == [True, True], emulator.clock.now() - began
+    assert both.reads == before
+
+    emulator.clock.advance(10 * SECOND)
+    both.look()
+    both.one._refreshes.following.look_at_versions()
+    assert both.one.remembered(grants[0].id) is None
+
+
+def test_a_row_that_is_of_another_version_is_looked_at(both: Followed, emulator: Emulator) -> None:
+    """R-63: what a process of an older version changes without an event is seen within a minute, all the same."""
+    grant, other = both.held(), both.connect("other", IDA)
+    both.look()
+    both.one.token(other.id)
+    row = both.store.grant(grant.id)
+    assert row is not None
+    changed = replace(row.grant, version=row.grant.version + 1, status=GrantStatus.REVOKED)
+    both.store.save_grant(replace(row, grant=changed), expected_version=row.grant.version)
+    for _ in range(6):
+        emulator.clock.advance(10 * SECOND)
+        both.look()
+        both.one._refreshes.following.look_at_versions()
+
+    assert both.one.remembered(other.id) is not None
+    assert both.one.remembered(grant.id) is None
+    with pytest.raises(ConsentRequired):
+        both.one.token(grant.id)
 
 
 def test_what_was_read_before_somebody_followed_is_not_trusted(both: Followed, emulator: Emulator) -> None:

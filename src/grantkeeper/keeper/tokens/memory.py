@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,8 +18,11 @@ _NOTHING: Final = AccessToken(value=Secret(""), expires_at=_NEVER, scopes=frozen
 """Held in place of a token: whatever is in memory of an earlier state of the grant is not handed out."""
 
 TRUSTED_FOR: Final = timedelta(seconds=60)
-"""How long a token is handed out on the word of who follows the events, before its row is looked at all the same: a
-process of an older version, during an upgrade, revokes without an event."""
+"""How long a token is handed out on the word of who follows the events, before its row's version is looked at all the
+same, by who follows: a process of an older version, during an upgrade, revokes without an event."""
+
+USED_FOR: Final = timedelta(minutes=15)
+"""How long versions are looked at for nobody: then who asks looks at the row, and it is noted that the grant is used."""
 
 READ_LATE: Final = timedelta(seconds=15)
 """How long a row may be on its way from the database (`store.engine` CALL_SECONDS): what arrives in this time after
@@ -88,6 +91,25 @@ class Memory:
         if beginning:
             self._followed_since = at + READ_LATE
         self._trusted_from, self._trusted_until = at, at + self._max_stale
+
+    def ageing(self, within: timedelta) -> list[tuple[str, int]]:
+        """Return the grants, and which version of each, whose tokens will be trusted for no longer than this."""
+        now = self._now()
+        end = now + within
+        return [
+            (grant_id, held.version)
+            for grant_id, held in list(self._held.items())
+            if held.looked_at < held.trust_until <= end and now < held.trust_until and held.token.expires_at > now
+        ]
+
+    def trust_again(self, versions: Iterable[tuple[str, int]], at: datetime) -> None:
+        """Note that these grants were of these versions at this time."""
+        with self._lock:
+            for grant_id, version in versions:
+                held = self._held.get(grant_id)
+                if held is not None and held.version == version and held.trust_until > held.looked_at:
+                    until = min(at + TRUSTED_FOR, held.looked_at + USED_FOR)
+                    self._held[grant_id] = replace(held, trust_until=max(held.trust_until, until))
 
     def whose(self, grant_id: str) -> tuple[str, str] | None:
         """Return owner and OAuth client of a grant whose token is in memory."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -77,6 +77,9 @@ class WorkStore(Protocol):
 
     def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
         """Note when grants were last used. `hasten` brings due times forward to these, of those not used for a day."""
+
+    def versions(self, grant_ids: Sequence[str]) -> dict[str, int]:
+        """Return which version each of these grants is now; those that are not there are missing."""
 
     def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
         """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""

@@ -41,6 +41,7 @@ class Edge:
     ) -> None:
         self._app, self._proxies, self._metrics, self._running = app, proxies, metrics, running
         self._quick = quick
+        self._behind_proxies = bool(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, whatever happens; put its id on the answer, into the log and into the metrics."""
@@ -91,7 +92,7 @@ class Edge:
 
     def _named(self, scope: Scope) -> str:
         """Return the request's id, and put the address it comes from into its place."""
-        if self._proxies:
+        if self._behind_proxies:
             peer = scope.get("client") or ("", 0)
             address = self._proxies.client(peer[0], scope["headers"])
             if address != peer[0]:

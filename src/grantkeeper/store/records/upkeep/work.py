@@ -48,6 +48,7 @@ _HASTEN: Final = update(tables.grant).where(
     func.coalesce(_GRANT.used_at, _NEVER) < bindparam("unused_since", type_=BigInteger),
     _GRANT.due_at > bindparam("due", type_=BigInteger),
 )
+_VERSIONS: Final = select(_GRANT.id, _GRANT.version).where(_GRANT.id.in_(bindparam("keys", expanding=True)))
 
 
 class WorkRecords:
@@ -155,6 +156,11 @@ class WorkRecords:
 
         if noted:
             self._access.written(note, None)
+
+    def versions(self, grant_ids: Sequence[str]) -> dict[str, int]:
+        """Return which version each of these grants is now."""
+        found = self._access.read(_VERSIONS, {"keys": [searchable(each) for each in grant_ids]})
+        return {columns.id: columns.version for columns in found}
 
     def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
         """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
