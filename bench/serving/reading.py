@@ -67,7 +67,7 @@ def _measured(folder: Path, filled: Filled, plan: Plan) -> list[str]:
     with ExitStack() as stack:
         hello = stack.enter_context(running("hello"))
         ours = stack.enter_context(running("service", str(plan_file := _written(folder, filled))))
-        wrk(ours.url, connections=32, seconds=plan.seconds * 4, script=_load(folder, plan_file, place.size, "in turn"))
+        _read_all(ours, folder, plan_file, place.size, plan)
         load = _load(folder, plan_file, place.size, "at random")
         print(f"\n{place.kind}, {place.size:,} {'grant' if place.size == 1 else 'grants, asked for at random'}")
         for connections in CONNECTIONS:
@@ -114,9 +114,7 @@ def _memory(folder: Path, server: PostgresServer, plan: Plan) -> None:
     filled = fill(place)
     with running("service", str(plan_file := _written(folder, filled))) as ours:
         empty = ours.memory()
-        load, asked = _load(folder, plan_file, plan.held, "in turn"), 0
-        while asked < plan.held:  # the script begins anew each time: the last load is the one that gets to its end
-            asked = max(asked, wrk(ours.url, connections=32, seconds=_enough(asked, plan), script=load).count)
+        _read_all(ours, folder, plan_file, plan.held, plan)
         full = ours.memory()
     filled.store.close()
     print(
@@ -125,9 +123,16 @@ def _memory(folder: Path, server: PostgresServer, plan: Plan) -> None:
     )
 
 
-def _enough(asked: int, plan: Plan) -> float:
+def _read_all(ours: Server, folder: Path, plan_file: Path, count: int, plan: Plan) -> None:
+    """Read every grant's token once at least, so that it is in memory."""
+    load, asked = _load(folder, plan_file, count, "in turn"), 0
+    while asked < count:  # the script begins anew each time: the last load is the one that gets to its end
+        asked = max(asked, wrk(ours.url, connections=32, seconds=_enough(asked, count, plan), script=load).count)
+
+
+def _enough(asked: int, count: int, plan: Plan) -> float:
     """Return seconds in which so many requests are surely made, by what was made in the last load."""
-    return plan.seconds * 2 if not asked else plan.seconds * 4 * plan.held / asked
+    return plan.seconds * 2 if not asked else plan.seconds * 4 * count / asked
 
 
 def _written(folder: Path, filled: Filled) -> Path:

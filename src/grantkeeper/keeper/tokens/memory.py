@@ -22,7 +22,7 @@ TRUSTED_FOR: Final = timedelta(seconds=60)
 same, by who follows: a process of an older version, during an upgrade, revokes without an event."""
 
 USED_FOR: Final = timedelta(minutes=15)
-"""How long versions are looked at for nobody: then who asks looks at the row, and it is noted that the grant is used."""
+"""How long versions are looked at for nobody: then who asks looks at the row, and notes that the grant is used."""
 
 READ_LATE: Final = timedelta(seconds=15)
 """How long a row may be on its way from the database (`store.engine` CALL_SECONDS): what arrives in this time after
