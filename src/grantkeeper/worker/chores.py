@@ -82,7 +82,8 @@ class Chores:
 
     def _noted(self) -> int:
         """Write down who used what, which key read it, and how it went."""
-        self._keeper.keys.flush()
+        if self._keeper.keys.reads.are_due():
+            self._keeper.keys.flush()
         self._keeper.work.flush()
         return 0
 

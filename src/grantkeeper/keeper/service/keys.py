@@ -173,11 +173,12 @@ class ApiKeys:
     def look_again(self, text: str) -> None:
         """Look at a key's row before the last look is too old. When that fails, who asks next looks, and hears it."""
         try:
-            self.check(text)
-        except GrantkeeperError:
-            log.debug("a key that was good is not looked at again in advance", exc_info=True)
+            self._checked(text)
+        except GrantkeeperError as error:
+            log.debug("a key that was good a moment ago: %s", error)
         finally:
             self._looking.discard(_digest(text))
+        self.reads.flush_now_and_then(waited_for=False)
 
     def was_good(self, text: str) -> bool:
         """Tell whether this was a good key when it was last looked at, however long ago. No I/O."""
@@ -196,6 +197,11 @@ class ApiKeys:
         Raises:
             KeyRefused: it is none, mistyped, unknown, over or revoked. DatabaseUnavailable.
         """
+        key = self._checked(text)
+        self.reads.flush_now_and_then(waited_for=True)
+        return key
+
+    def _checked(self, text: str) -> ApiKey:
         held = self._looked_up(_digest(text), self.well_formed(text))
         if held is None or not hmac.compare_digest(held.secret_hash, _hash(text)):
             raise KeyRefused("This API key is not known here, or no longer.", advice=_ADVICE)
@@ -204,7 +210,6 @@ class ApiKeys:
             raise KeyRefused("This API key is over: it was revoked, or has expired.", advice=_ADVICE)
         self._keep(_digest(text), held)
         self.reads.note_key(held.key.id)
-        self.reads.flush_now_and_then()
         return held.key
 
     def _looked_up(self, digest: bytes, key_id: str) -> _Held | None:

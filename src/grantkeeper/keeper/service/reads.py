@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ BATCH: Final = 500
 """Counts in one transaction: it holds their rows for milliseconds, and has fewer values than any database refuses."""
 
 MOST_READS: Final = 100_000
-"""Counts that are kept in memory; past that they are written as soon as a key is looked up, each second."""
+"""Counts that are kept in memory; past that they are written as soon as a key is looked at."""
 
 DISTINCT_PER_MINUTE: Final = 600
 
@@ -168,16 +169,23 @@ class KeyReads:
 
     # --- writing ----------------------------------------------------------------------------------------------
 
-    def flush_now_and_then(self) -> None:
-        """Write what was counted every few seconds; who asks for a token does not hear when that fails."""
-        now = self._now()
-        waits = timedelta() < self._flush_at - now <= LONGEST  # beyond, the clock was set back
-        if waits and sum(map(len, list(self._counts.values()))) <= MOST_READS:
-            return
-        try:
-            self.flush()
-        except GrantkeeperError:
-            return
+    def are_due(self) -> bool:
+        """Tell whether it is time to write down what was counted."""
+        waits = timedelta() < self._flush_at - self._now() <= LONGEST  # beyond, the clock was set back
+        return not waits or self._held() > MOST_READS
+
+    def flush_now_and_then(self, *, waited_for: bool) -> None:
+        """Write what was counted when it is time; when that fails it is counted still, and written later.
+
+        `waited_for`: somebody waits for it who wants something else. Then much is left to others: where much is read,
+        they come twice a second.
+        """
+        if self.are_due() and not (waited_for and self._held() > BATCH):
+            with contextlib.suppress(GrantkeeperError):
+                self.flush()
+
+    def _held(self) -> int:
+        return sum(map(len, list(self._counts.values())))
 
     def flush(self) -> None:
         """Write what was counted; raises DatabaseUnavailable, and then it is counted still."""

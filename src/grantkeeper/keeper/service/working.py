@@ -120,31 +120,39 @@ class Working:
     # --- what is noted in passing -----------------------------------------------------------------------------
 
     def pass_by(self) -> None:
-        """Now and then, write down what was noted. It may take its time: before a token is looked for, not after."""
+        """Now and then, write down some of what was noted: before a token is looked for, which must not grow old.
+
+        Somebody waits for that token. Who passes by next writes the rest.
+        """
         if abs(self.now() - self._flushed_at) >= FLUSHED_EVERY and not self._refreshes.tokens.is_away():
-            self._flush_quietly()
+            self._flush_quietly(most=1)
 
     def used(self, grant_id: str, token: AccessToken) -> AccessToken:
         """Note that somebody asked for this token, and return it."""
         self._refreshes.uses.note(grant_id, token)
         return token
 
-    def flush(self) -> None:
-        """Write down what was noted: who used what, how OAuth clients do; raises DatabaseUnavailable."""
-        self._flushed_at = self.now()
-        self._refreshes.uses.flush()
-        self._health.flush()
+    def flush(self, *, most: int | None = None) -> None:
+        """Write down what was noted: who used what, how OAuth clients do; raises DatabaseUnavailable.
+
+        `most` is how many batches of uses are written at most; without it, all.
+        """
+        before, self._flushed_at = self._flushed_at, self.now()
+        if self._refreshes.uses.flush(most=most):
+            self._health.flush()
+        else:
+            self._flushed_at = before
 
     def close(self) -> None:
         """Write down what was noted if the database can be reached; it is not worth waiting for it."""
         if not self._refreshes.tokens.is_away():
             self._flush_quietly()
 
-    def _flush_quietly(self) -> None:
+    def _flush_quietly(self, *, most: int | None = None) -> None:
         if not self._flushing.acquire(blocking=False):
             return
         try:
-            self.flush()
+            self.flush(most=most)
         except GrantkeeperError as error:
             log.warning("who uses which grant is written down later: %s", error)
         finally:

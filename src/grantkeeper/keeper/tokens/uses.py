@@ -44,9 +44,16 @@ class Uses:
             if len(self._new) < MAX_NOTED:
                 self._new[grant_id] = (now, token.expires_at)
 
-    def flush(self) -> None:
-        """Write down what was noted; raises DatabaseUnavailable, and then it stays noted."""
-        while batch := self._taken():
+    def flush(self, *, most: int | None = None) -> bool:
+        """Write down what was noted; raises DatabaseUnavailable, and then it stays noted.
+
+        `most` batches at most; False when something is left.
+        """
+        while self._new:
+            if most == 0:
+                return False
+            most = None if most is None else most - 1
+            batch = self._taken()
             try:
                 self._store.work.note_used(
                     {grant_id: at for grant_id, (at, _) in batch.items()},
@@ -56,6 +63,7 @@ class Uses:
                 with self._lock:
                     self._new = batch | self._new
                 raise
+        return True
 
     def _taken(self) -> dict[str, tuple[datetime, datetime]]:
         with self._lock:

@@ -40,13 +40,21 @@ _GRANT: Final = tables.grant.columns
 _WORDS: Final = (_GRANT.due_at, _GRANT.used_at, _GRANT.checked_at, _GRANT.warned_at)
 _BY_ID: Final = _GRANT.id == bindparam("key")
 _PUT: Final = update(tables.grant).where(_BY_ID).values(due_at=bindparam("due", type_=BigInteger))
-_USED: Final = update(tables.grant).where(
-    _BY_ID, func.coalesce(_GRANT.used_at, _NEVER) < bindparam("at", type_=BigInteger)
+_AT: Final = bindparam("at", type_=BigInteger)
+_DUE: Final = bindparam("due", type_=BigInteger)
+_USED: Final = (
+    update(tables.grant)
+    .where(_BY_ID, func.coalesce(_GRANT.used_at, _NEVER) < _AT)
+    .values(used_at=_AT, used_on=bindparam("on_day", type_=BigInteger))
 )
-_HASTEN: Final = update(tables.grant).where(
-    _BY_ID,
-    func.coalesce(_GRANT.used_at, _NEVER) < bindparam("unused_since", type_=BigInteger),
-    _GRANT.due_at > bindparam("due", type_=BigInteger),
+_HASTEN: Final = (
+    update(tables.grant)
+    .where(
+        _BY_ID,
+        func.coalesce(_GRANT.used_at, _NEVER) < bindparam("unused_since", type_=BigInteger),
+        _GRANT.due_at > _DUE,
+    )
+    .values(due_at=_DUE)
 )
 _VERSIONS: Final = select(_GRANT.id, _GRANT.version).where(_GRANT.id.in_(bindparam("keys", expanding=True)))
 
@@ -145,13 +153,13 @@ class WorkRecords:
             for each in order
             if each in hasten
         ]
-        noted = [(searchable(each), instant(used[each])) for each in order]
+        times = ((searchable(each), instant(used[each])) for each in order)
+        noted = [{"key": key, "at": at, "on_day": at // A_DAY} for key, at in times]
 
         def note(connection: Connection) -> int:
-            for values in brought:
-                connection.execute(_HASTEN.values(due_at=values["due"]), values)
-            for key, at in noted:
-                connection.execute(_USED.values(used_at=at, used_on=at // A_DAY), {"key": key, "at": at})
+            if brought:
+                connection.execute(_HASTEN, brought)
+            connection.execute(_USED, noted)
             return len(noted)
 
         if noted:
