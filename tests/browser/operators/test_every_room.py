@@ -79,7 +79,7 @@ def _links_and_keys(keeper: Keeper, read: Grant) -> None:
     keeper.links.revoke(keeper.link("Old Mill", "ad-manager").link.id, by="cli")
     reader = keeper.keys.create("nightly reports", ("tokens:read", "grants:read"), by="cli").secret
     key = keeper.keys.check(reader.reveal())
-    keeper.keys.reads.note(key, read.id)
+    keeper.keys.reads.take(key, read.id)
     keeper.keys.revoke(keeper.keys.create("an old program", ("admin",), by="cli").key.id, by="cli")
     keeper.keys.create("portal", ("links:write",), owners=["Nordwind Outdoor", LONG], by="cli")
     keeper.keys.flush()

@@ -10,6 +10,7 @@ import pytest
 
 from grantkeeper import DatabaseUnavailable, Grant, Keeper
 from grantkeeper.emulator import Emulator
+from grantkeeper.keeper.tokens import uses
 from grantkeeper.model import DueGrant
 from grantkeeper.testing import Connect
 
@@ -55,6 +56,31 @@ def test_a_library_without_a_worker_writes_it_down_in_passing(keeper: Keeper, em
     keeper.token(grant.id)
 
     assert used_at(keeper, grant) is not None
+
+
+def test_who_passes_by_writes_a_few_and_leaves_the_rest_to_the_next(
+    keeper: Keeper, emulator: Emulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody waits for a token: with a hundred thousand grants in use, all of them would take many seconds."""
+    monkeypatch.setattr(uses, "BATCH", 1)
+    grants = [connect(owner, IDA) for owner in ("acme", "borealis", "cobalt")]
+    emulator.clock.advance(2 * SECOND)
+    for grant in grants:
+        keeper.token(grant.id)
+    written: list[str] = []
+    write = keeper._store.work.note_used
+
+    def noted(used: Mapping[str, datetime], **what: Any) -> None:
+        written.extend(used)
+        write(used, **what)
+
+    monkeypatch.setattr(keeper._store.work, "note_used", noted)
+    emulator.clock.advance(61 * SECOND)
+    for count in (1, 2, 3, 3):
+        emulator.clock.advance(2 * SECOND)
+        keeper.token(grants[0].id)
+        assert len(written) == count
+    assert sorted(written) == sorted(grant.id for grant in grants)
 
 
 def test_a_token_is_looked_for_after_the_writing(

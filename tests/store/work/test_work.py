@@ -232,6 +232,17 @@ def test_an_older_use_does_not_overwrite_a_newer(store: SqlStore) -> None:
     assert one(store).used_at == NOW
 
 
+def test_the_versions_of_many_are_read_at_once(store: SqlStore) -> None:
+    """Of those that are there; a name that no id can be is nobody's."""
+    for name in ("g", "h"):
+        row(store, name, due=None)
+    found = store.grant("g")
+    assert found is not None
+
+    assert store.work.versions([]) == {}
+    assert store.work.versions(["g", "h", "nobody", "é" * 100, ""]) == dict.fromkeys("gh", found.grant.version)
+
+
 def test_a_due_time_beyond_all_is_forgotten(store: SqlStore) -> None:
     """R-65: a clock that was years ahead must not let a grant be forgotten for years."""
     row(store, "g", due=NOW + 400 * DAY)

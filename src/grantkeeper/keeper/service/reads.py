@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 from ...errors import Conflict, GrantkeeperError, TooManyRequests
 from ...forks import in_child
@@ -83,22 +83,48 @@ class KeyReads:
     # --- counting ---------------------------------------------------------------------------------------------
 
     def within_budget(self, key: ApiKey, grant_id: str) -> bool:
-        """Count a token that this key is about to read; False, and nothing is, when it may not (V-43). No I/O."""
+        """Tell whether this key may read this grant's token in this minute, and let it count as one of those (V-43).
+
+        No I/O. `count` follows once the token is there: an id that somebody made up is counted nowhere.
+        """
+        with self._lock:
+            return self._fits(self._minute(key.id, self._now()), key, grant_id)
+
+    def count(self, key: ApiKey, grant_id: str) -> None:
+        """Count a token that this key reads now. No I/O."""
         now = self._now()
         with self._lock:
-            minute = self._minutes.get(key.id)
-            if minute is None or not minute.begins <= now < minute.ends:
-                minute = self._begin_minute(key.id, now)
-            if grant_id not in minute.grants:
-                if len(minute.grants) >= self._most(key):
-                    return False
-                minute.grants.add(grant_id)
-            count = minute.counts.get(grant_id)
-            if count is None:
-                count = minute.counts[grant_id] = _Count(now, now)
-            count.reads += 1
-            count.last_at = now
+            self._add(self._minute(key.id, now), grant_id, now)
+
+    def take(self, key: ApiKey, grant_id: str) -> bool:
+        """Do both for a token that is at hand; False, and nothing is counted, when the key may not. No I/O."""
+        now = self._now()
+        with self._lock:
+            minute = self._minute(key.id, now)
+            if not self._fits(minute, key, grant_id):
+                return False
+            self._add(minute, grant_id, now)
         return True
+
+    def _minute(self, key_id: str, now: datetime) -> _Minute:
+        minute = self._minutes.get(key_id)
+        if minute is not None and minute.begins <= now < minute.ends:
+            return minute
+        return self._begin_minute(key_id, now)
+
+    def _fits(self, minute: _Minute, key: ApiKey, grant_id: str) -> bool:
+        if grant_id not in minute.grants:
+            if len(minute.grants) >= self._most(key):
+                return False
+            minute.grants.add(grant_id)
+        return True
+
+    def _add(self, minute: _Minute, grant_id: str, now: datetime) -> None:
+        count = minute.counts.get(grant_id)
+        if count is None:
+            count = minute.counts[grant_id] = _Count(now, now)
+        count.reads += 1
+        count.last_at = now
 
     def _begin_minute(self, key_id: str, now: datetime) -> _Minute:
         begins = now.replace(second=0, microsecond=0)  # a day ends with a minute
@@ -106,28 +132,19 @@ class KeyReads:
         minute = self._minutes[key_id] = _Minute(begins, begins + _MINUTE, counts)
         return minute
 
-    def not_read(self, key: ApiKey, grant_id: str) -> None:
-        """Take back what `within_budget` counted: there is no such grant. No I/O."""
+    def give_back(self, key: ApiKey, grant_id: str) -> None:
+        """Take back what `within_budget` let through: there is no such grant. No I/O."""
         with self._lock:
-            minute = self._minutes.get(key.id)
-            if minute is None:
-                return
-            minute.grants.discard(grant_id)
-            count = minute.counts.get(grant_id)
-            if count is not None:
-                count.reads -= 1
-                if not count.reads:
-                    del minute.counts[grant_id]
+            if minute := self._minutes.get(key.id):
+                minute.grants.discard(grant_id)
 
-    def note(self, key: ApiKey, grant_id: str) -> None:
-        """Count a token that this key is about to read.
+    def refuse(self, key: ApiKey) -> NoReturn:
+        """Say that a key is not within its budget.
 
         Raises:
             TooManyRequests: it has read so many grants' tokens in this minute that it looks like somebody who wants
                 them all; that is in the audit log, once a minute.
         """
-        if self.within_budget(key, grant_id):
-            return
         now = self._now()
         if self._is_news(key):
             data: dict[str, object] = {"name": key.name, "scopes": sorted(key.scopes)}
@@ -205,7 +222,8 @@ class KeyReads:
             except Conflict:  # another process began the same counts: the next time they are there
                 self._count_again(uses[:BATCH], used)
             except BaseException:
-                self._count_again(uses, used)
+                # What was tried goes last: if it is that which cannot be written, it stops nothing else for good.
+                self._count_again([*uses[BATCH:], *uses[:BATCH]], used)
                 raise
             uses, used = uses[BATCH:], {}
         took = self._now() - began
@@ -222,8 +240,8 @@ class KeyReads:
 
 
 def _uses(counts: dict[_Place, dict[str, _Count]]) -> Iterator[KeyUse]:
-    for (key_id, day), grants in sorted(counts.items()):
-        for grant_id, count in sorted(grants.items()):
+    for (key_id, day), grants in counts.items():
+        for grant_id, count in grants.items():
             yield KeyUse(
                 key_id=key_id,
                 grant_id=grant_id,

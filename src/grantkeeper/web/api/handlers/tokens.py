@@ -21,20 +21,20 @@ async def read(call: Call) -> Answer:
     grant_id = call.path["grant_id"]
     if call.key.restricted:
         await grant_of(call)
-    await _count(call, grant_id)
+    await _within_budget(call, grant_id)
     try:
         token = await call.keeper.token(grant_id, min_ttl=timedelta(seconds=call.query.min_ttl))
     except NotFound:
-        call.keeper.keeper.keys.reads.not_read(call.key, grant_id)
+        call.keeper.keeper.keys.reads.give_back(call.key, grant_id)
         raise no_grant(grant_id) from None
-    return _answer(token)
+    return _counted(call, grant_id, token)
 
 
 async def refresh(call: Call) -> Answer:
     """Refresh now."""
     grant = await grant_of(call)
-    await _count(call, grant.id)
-    return _answer(await call.keeper.refresh(grant.id))
+    await _within_budget(call, grant.id)
+    return _counted(call, grant.id, await call.keeper.refresh(grant.id))
 
 
 async def again(call: Call) -> Answer:
@@ -44,8 +44,8 @@ async def again(call: Call) -> Answer:
     handed out is counted (V-43).
     """
     grant = await grant_of(call)
-    await _count(call, grant.id)
-    return _answer(await call.keeper.token(grant.id))
+    await _within_budget(call, grant.id)
+    return _counted(call, grant.id, await call.keeper.token(grant.id))
 
 
 async def rejected(call: Call) -> Answer:
@@ -55,12 +55,13 @@ async def rejected(call: Call) -> Answer:
     return Answer(status=204)
 
 
-async def _count(call: Call, grant_id: str) -> None:
-    """Count the read, in memory; raises TooManyRequests, and then it may be written down, which takes a thread."""
-    keys = call.keeper.keeper.keys
-    if not keys.reads.within_budget(call.key, grant_id):
-        await call.keeper.run(keys.reads.note, call.key, grant_id)
+async def _within_budget(call: Call, grant_id: str) -> None:
+    """Raise TooManyRequests when the key reads too many tokens; that may be written down, which takes a thread."""
+    reads = call.keeper.keeper.keys.reads
+    if not reads.within_budget(call.key, grant_id):
+        await call.keeper.run(reads.refuse, call.key)
 
 
-def _answer(token: AccessToken) -> Answer:
+def _counted(call: Call, grant_id: str, token: AccessToken) -> Answer:
+    call.keeper.keeper.keys.reads.count(call.key, grant_id)
     return Answer(body=Token.of(token))

@@ -60,7 +60,7 @@ class Lane:
             whose = self._keeper.whose(grant_id)
             if whose is None or not key.reaches(owner=whose[0], client=whose[1]):
                 return None
-        if not self._reads.within_budget(key, grant_id):
+        if not self._reads.take(key, grant_id):
             return None
         state = scope["state"]
         state["lane"], state["route"], state["key_id"] = "memory", _ROUTE, key.id
