@@ -47,6 +47,19 @@ def test_ids_and_positions_go_on_from_what_nobody_had(store: SqlStore) -> None:
     assert {each.event_id for each in store.webhooks.deliveries()} == {each.id for each in seen}
 
 
+def test_no_number_is_given_again_when_the_events_that_had_it_are_gone(store: SqlStore) -> None:
+    """R-60: a clock that was ahead let them skip far, and events were deleted since."""
+    seen = happen(store, 1)
+    for number in (2_000_000_000_000, 1_800_000_000_000):
+        store.events.skip_to(number)
+        seen += happen(store, 1)
+        store.events.prune(before=NOW + DAY)
+        assert store.events.read() == []
+
+    assert [each.id for each in seen] == sorted({each.id for each in seen})
+    assert [each.position for each in seen] == sorted({each.position for each in seen})
+
+
 def test_after_a_restore_no_event_is_taken_for_another(tmp_path: Path) -> None:
     """R-60: neither by who reads on from a position nor by who knows messages by their id; twice from one backup."""
     file, backup, state = tmp_path / "a.sqlite3", tmp_path / "backup.sqlite3", tmp_path / "state"

@@ -7,10 +7,12 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from grantkeeper.model import Event
 from grantkeeper.store import SqlStore, tables
@@ -130,6 +132,35 @@ def test_old_events_are_deleted_once_they_have_a_position(store: SqlStore) -> No
 
     assert store.events.prune(before=NOW - timedelta(days=400)) == 2
     assert [event.position for event in store.events.read()] == [3]
+
+
+def test_events_of_a_clock_that_was_ahead_keep_no_old_one(store: SqlStore) -> None:
+    """R-65: they come first, more than one page of them, and stay until they are old themselves."""
+    ahead, old = NOW + timedelta(days=1100), NOW - timedelta(days=450)
+    values = {"kind": "grant.connected", "grant_id": "g1", "owner": "a", "client": "x", "data": "{}"}
+    made = [values | {"at": int(at.timestamp() * 1e6)} for at in (*[ahead] * 30, *[old] * 15, NOW)]
+    with store._writing.begin() as connection:
+        connection.execute(insert(tables.event), made)
+    store.events.settle()
+    before = NOW - timedelta(days=400)
+
+    assert [store.events.prune(before=before, limit=10) for _ in range(3)] == [10, 5, 0]
+    assert [event.position for event in store.events.read()] == [*range(1, 31), 46]
+    assert store.events.prune(before=ahead + timedelta(days=1)) == 31
+
+
+def test_an_event_whose_time_is_none_keeps_no_old_one(tmp_path: Path) -> None:
+    """R-52: SQLite keeps text where a number belongs."""
+    with closing(SqlStore(f"sqlite:///{tmp_path / 'grants.sqlite3'}")) as store:
+        store.migrate()
+        for _ in range(3):
+            store.events.add(EVENT)
+        store.events.settle()
+        with store._writing.begin() as connection:
+            connection.execute(text("UPDATE grantkeeper_event SET at = 'x' WHERE id = 1"))
+
+        assert store.events.prune(before=NOW + timedelta(days=1)) == 2
+        assert store.events.prune(before=NOW + timedelta(days=1)) == 0
 
 
 def test_events_are_found_by_grant_and_kind(store: SqlStore) -> None:

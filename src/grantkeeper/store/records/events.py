@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import REGCLASS
 
 from ...errors import SealBroken, printable
 from ...model import NOTHING, Beside, Event, Mark
@@ -19,6 +20,10 @@ from .webhooks.outbox import fan_out
 
 BATCH: Final = 1000
 """Events that are given their positions in one transaction."""
+
+LOOKED_AT: Final = 100_000
+"""So many events, the first ones, are looked at for old ones: no index is of times, and all may be millions. They are
+in order but for those of a clock that was ahead, and those are fewer: a day of it at one event a second."""
 
 _EVENT: Final = tables.event.columns
 _OF_EVENTS: Final = tables.head.c.name == "event"
@@ -33,7 +38,13 @@ _MARKS: Final = (
 _UNSETTLED: Final = (
     select(_EVENT.id, _EVENT.kind, _EVENT.at).where(_EVENT.position.is_(None)).order_by(_EVENT.id).limit(BATCH)
 )
-_FIRST: Final = select(_EVENT.id, _EVENT.at).where(_EVENT.position.is_not(None)).order_by(_EVENT.position)
+_FIRST: Final = (
+    select(_EVENT.id, _EVENT.at)
+    .where(_EVENT.position.is_not(None))
+    .order_by(_EVENT.position)
+    .limit(LOOKED_AT)
+    .subquery("first")
+)
 _ANY_UNSETTLED: Final = select(_EVENT.id).where(_EVENT.position.is_(None)).limit(1)
 _SET_POSITION: Final = (
     update(tables.event).where(_EVENT.id == bindparam("key")).values(position=bindparam("new_position"))
@@ -128,14 +139,13 @@ class Events:
     def prune(self, *, before: datetime, limit: int = 1000) -> int:
         """Delete events of before then that have a position, oldest first; returns how many.
 
-        Only the first by position are looked at, the oldest, and before anybody who writes has to wait for it.
+        Only the first by position are looked at, and before anybody who writes has to wait for it. One of a clock that
+        was ahead, or whose time is none, keeps no other.
         """
-        old = _EVENT.at < instant(before)
-        found = self._access.read(_FIRST.limit(limit), {})
-        ids = [columns.id for columns in found if columns.at < instant(before)]
-        if not ids:
+        found = self._access.read(select(_FIRST.c.id).where(_FIRST.c.at < instant(before)).limit(limit), {})
+        if not found:
             return 0
-        gone = delete(tables.event).where(_EVENT.id.in_(ids), old)
+        gone = delete(tables.event).where(_EVENT.id.in_([each.id for each in found]), _EVENT.at < instant(before))
         return self._access.written(lambda connection: connection.execute(gone).rowcount, None)
 
 
@@ -156,8 +166,10 @@ def _skip_ids(connection: Connection, number: int) -> None:
     """Let the counter of ids go on from here: it does by itself once there was such an id, but on PostgreSQL."""
     if connection.dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(tables.event.name, "id")
-        highest = connection.execute(select(func.max(_EVENT.id))).scalar() or 0
-        connection.execute(select(func.setval(sequence, max(highest, number))))
+        given = connection.execute(select(func.pg_sequence_last_value(cast(sequence, REGCLASS)))).scalar() or 0
+        highest = max(connection.execute(select(func.max(_EVENT.id))).scalar() or 0, number)
+        if highest > given:  # never back: the events that had those ids may be deleted
+            connection.execute(select(func.setval(sequence, highest)))
         return
     if connection.execute(select(_EVENT.id).where(_EVENT.id >= number).limit(1)).first() is None:
         nothing = {"id": number, "kind": "", "at": 0, "grant_id": "", "owner": "", "client": "", "data": "{}"}
