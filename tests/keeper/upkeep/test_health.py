@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from grantkeeper import DatabaseUnavailable, GrantkeeperError, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import NOTHING
+from grantkeeper.renewal import Change
 from grantkeeper.testing import Connect
 
 PEOPLE = ("ida@nordwind-outdoor.example", "tom.becker@nordwind-outdoor.example", "sam@fjord-media.example")
@@ -98,3 +100,56 @@ def test_a_state_whose_process_was_killed_is_taken_back(keeper: Keeper, emulator
 
     assert keeper.health.states()[0].failing_since is None
     assert [each.client for each in keeper.events(kind="client.recovered")] == ["google-ads"]
+
+
+def told(keeper: Keeper) -> list[str]:
+    """Return the reasons of "google-ads" that were told, in order, "" where it works again."""
+    return [each.data.get("why", "") for each in keeper.events() if each.client == "google-ads"]
+
+
+def why(keeper: Keeper) -> list[str]:
+    """Return for what "google-ads" fails."""
+    return [each.why for each in keeper.health.states() if each.client == "google-ads" and each.failing_since]
+
+
+def test_another_reason_is_told_even_where_the_first_ends_with_it(keeper: Keeper) -> None:
+    """People read what to do now: "Wait" is wrong advice once the secret is."""
+    client = keeper.client("google-ads")
+    keeper.health.changed(client, Change(opened=("outage",)))
+    keeper.health.changed(client, Change(opened=("not_accepted",), closed=("outage",)))
+    keeper.health.changed(client, Change(failed=("not_accepted",)))
+
+    assert (told(keeper), why(keeper)) == (["outage", "not_accepted"], ["not_accepted"])
+    keeper.health.changed(client, Change(opened=("outage",), closed=("not_accepted",)))
+    assert (told(keeper)[2:], why(keeper)) == (["outage"], ["outage"])
+    keeper.health.changed(client, Change(closed=("outage",)))
+    assert (told(keeper)[3:], why(keeper)) == ([""], [])
+
+
+def test_of_several_reasons_the_one_that_you_can_mend_is_told(keeper: Keeper) -> None:
+    """Waiting is for when nothing else is known; and which one it is does not hang on which came first."""
+    client = keeper.client("google-ads")
+    keeper.health.changed(client, Change(opened=("not_accepted",)))
+    keeper.health.changed(client, Change(opened=("outage",)))
+    keeper.health.changed(client, Change(failed=("outage",)))
+    assert (told(keeper), why(keeper)) == (["not_accepted"], ["not_accepted"])
+    keeper.health.changed(client, Change(closed=("not_accepted",)))
+    assert (told(keeper), why(keeper)) == (["not_accepted", "outage"], ["outage"])
+
+
+def test_two_processes_with_different_reasons_do_not_tell_them_by_turns(keeper: Keeper, emulator: Emulator) -> None:
+    """Each probes every few minutes; when one is gone, what the other knows is told after all."""
+    client, other = keeper.client("google-ads"), copy.copy(keeper.health)
+    other._start_afresh()  # as in a forked child
+    keeper.health.changed(client, Change(opened=("outage",)))
+    other.changed(client, Change(opened=("not_accepted",)))
+    for _ in range(3):
+        emulator.clock.advance(timedelta(minutes=5))
+        keeper.health.changed(client, Change(failed=("outage",)))
+        other.changed(client, Change(failed=("not_accepted",)))
+    assert (told(keeper), why(keeper)) == (["outage", "not_accepted"], ["not_accepted"])
+
+    for _ in range(3):
+        emulator.clock.advance(timedelta(minutes=5))
+        keeper.health.changed(client, Change(failed=("outage",)))
+    assert (told(keeper)[2:], why(keeper)) == (["outage"], ["outage"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 from grantkeeper.model import Beside, ClientState, Event, Tally
 from grantkeeper.store import SqlStore
 from store.made import NOW
 
 FAILING = Beside(events=(Event(kind="client.failing", at=NOW, grant_id="", owner="", client="google-ads"),))
-LATER = NOW + timedelta(hours=1)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+LATER = NOW + HOUR
 
 
 def tally(hour: int, *, client: str = "google-ads", **counts: int) -> dict[tuple[str, int], Tally]:
@@ -84,11 +86,45 @@ def test_a_client_recovers_once_and_may_fail_again(store: SqlStore) -> None:
 
 
 def test_of_a_client_that_is_known_to_fail_it_is_noted_that_it_still_does(store: SqlStore) -> None:
-    """No news, and the latest time counts, whoever is slow."""
+    """No news, and the latest time counts, whoever is slow; who knows another reason confirms nothing."""
     assert store.health.mark("google-ads", failing=True, why="outage", at=NOW, beside=FAILING)
-    assert not store.health.mark("google-ads", failing=True, why="not_accepted", at=LATER, beside=FAILING)
+    assert not store.health.mark("google-ads", failing=True, why="outage", at=LATER, beside=FAILING)
     assert not store.health.mark("google-ads", failing=True, why="outage", at=NOW, beside=FAILING)
+    assert not store.health.mark("google-ads", failing=True, why="not_accepted", at=LATER + HOUR, beside=FAILING)
 
     (state,) = store.health.states()
     assert state == ClientState(client="google-ads", failing_since=NOW, why="outage", changed_at=LATER)
     assert len(store.events.read(kind="client.failing")) == 1
+
+
+def test_another_reason_is_news_once_for_all_processes(store: SqlStore) -> None:
+    """It takes the place of those that it is said to, by exactly one of many; the client fails since as long."""
+    assert store.health.mark("google-ads", failing=True, why="outage", at=NOW, beside=FAILING)
+    told: list[bool] = []
+    together = threading.Barrier(4)
+
+    def notice() -> None:
+        other: Any = {"why": "not_accepted", "instead_of": ["outage", "mass_refusal"]}
+        together.wait(10)
+        told.append(store.health.mark("google-ads", failing=True, at=LATER, beside=FAILING, **other))
+
+    threads = [threading.Thread(target=notice) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+
+    assert sorted(told) == [False] * 3 + [True]
+    assert len(store.events.read(kind="client.failing")) == 2
+    (state,) = store.health.states()
+    assert state == ClientState(client="google-ads", failing_since=NOW, why="not_accepted", changed_at=LATER)
+
+
+def test_a_reason_that_nobody_confirmed_for_long_gives_way_to_any(store: SqlStore) -> None:
+    """Who said it is gone; until then a slow process with another one changes nothing."""
+    assert store.health.mark("google-ads", failing=True, why="not_accepted", at=NOW, beside=FAILING)
+    for confirmed, news in ((NOW, False), (NOW + SECOND, True)):
+        other: Any = {"why": "outage", "unconfirmed_since": confirmed}
+        assert store.health.mark("google-ads", failing=True, at=LATER, beside=FAILING, **other) is news
+
+    assert store.health.states()[0].why == "outage"

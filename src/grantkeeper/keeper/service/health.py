@@ -28,18 +28,20 @@ _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORKED_FOR: Final = timedelta(minutes=10)
 """Who refreshed without trouble so long after a client was last said to fail knows better: who said so is gone. Whom
-it still fails says so again with each probe, which is sent every 5 minutes at least."""
+it still fails says so again with each probe, which is sent every 5 minutes at least. As long it is believed why."""
 
 _FAILING: Final[dict[Why, str]] = {
-    "outage": "Wait: the provider answers with errors, or not at all. Tokens that live are handed out all the same.",
+    "not_accepted": f"{mending(None)} No grant was changed.",
     "mass_refusal": (
         "Look at the OAuth client at the provider: it refuses most grants at once, so that it is hardly their owners' "
         "doing. No grant was changed."
     ),
-    "not_accepted": f"{mending(None)} No grant was changed.",
+    "outage": "Wait: the provider answers with errors, or not at all. Tokens that live are handed out all the same.",
 }
-"""The breakers that make a client one that fails -> what to do. That a provider asks to wait, or that one grant meets
-trouble, is no alarm."""
+"""The breakers that make a client one that fails -> what to do; first what only you can mend.
+
+That a provider asks to wait, or that one grant meets trouble, is no alarm."""
+_RANKS: Final = {why: rank for rank, why in enumerate(_FAILING)}
 
 
 class Health:
@@ -56,6 +58,7 @@ class Health:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, int], Tally] = {}
         self._open: dict[str, set[Why]] = {}
+        self._said: dict[str, Why] = {}
         self._untold: dict[str, None] = {}
         self._worked: dict[str, datetime] = {}
 
@@ -84,8 +87,15 @@ class Health:
     def changed(self, client: OAuthClient, change: Change) -> None:
         """Note which breakers opened and closed, and tell when a client fails now, or works again; never raises."""
         with self._lock:
-            news = [name for why in change.opened for name in self._concerned(client, why) if self._opened(name, why)]
-            news += [name for why in change.closed for name in self._concerned(client, why) if self._closed(name, why)]
+            concerned = {why: tuple(self._concerned(client, why)) for why in (*change.opened, *change.closed)}
+            before = {name: self._why(name) for names in concerned.values() for name in names}
+            for why in change.opened:
+                for name in concerned[why]:
+                    self._open.setdefault(name, set()).add(why)
+            for why in change.closed:
+                for name in concerned[why]:
+                    self._open.setdefault(name, set()).discard(why)
+            news = [name for name, why_before in before.items() if self._why(name) != why_before]
             # Another process, for which it works, may have taken back what is said here: it is said again.
             again = [(name, why) for why in change.failed for name in self._concerned(client, why)]
             news += [name for name, why in again if why in self._open.get(name, ())]
@@ -141,20 +151,14 @@ class Health:
             if each.name == client.name or (same and why == "outage"):
                 yield each.name
 
-    def _opened(self, name: str, why: Why) -> bool:
-        whys = self._open.setdefault(name, set())
-        whys.add(why)
-        return len(whys) == 1
-
-    def _closed(self, name: str, why: Why) -> bool:
-        whys = self._open.get(name, set())
-        whys.discard(why)
-        return not whys
+    def _why(self, name: str) -> Why | None:
+        """Return for what a client fails, as far as is known here: of several, what only you can mend."""
+        return next((why for why in _FAILING if why in self._open.get(name, ())), None)
 
     def _tell(self) -> None:
         for name in list(self._untold):
             with self._lock:
-                why = next(iter(self._open.get(name, ())), None)
+                why = self._why(name)
                 self._untold.pop(name, None)
             try:
                 self._mark(name, why)
@@ -168,7 +172,21 @@ class Health:
         data = {"why": why, "advice": _FAILING[why]} if why else {}
         now = self._now()
         event = Event(kind=kind, at=now, grant_id="", owner="", client=name, data=data)
-        self._store.health.mark(name, failing=bool(why), why=why or "", at=now, beside=Beside(events=(event,)))
+        # What was said here may be taken back here; what another process said gives way to what is more urgent only.
+        lesser = [other for other in _RANKS if why and _RANKS[other] > _RANKS[why]]
+        self._store.health.mark(
+            name,
+            failing=bool(why),
+            why=why or "",
+            at=now,
+            beside=Beside(events=(event,)),
+            instead_of=[*lesser, *filter(None, [self._said.get(name)])],
+            unconfirmed_since=now - _WORKED_FOR,
+        )
+        with self._lock:
+            self._said.pop(name, None)
+            if why:
+                self._said[name] = why
 
     def _try(self, write: Callable[[], None]) -> None:
         try:

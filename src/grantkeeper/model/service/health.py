@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -44,10 +44,21 @@ class HealthStore(Protocol):
     def states(self) -> list[ClientState]:
         """Return the states that are known."""
 
-    def mark(self, client: str, *, failing: bool, why: str, at: datetime, beside: Beside) -> bool:
+    def mark(
+        self,
+        client: str,
+        *,
+        failing: bool,
+        why: str,
+        at: datetime,
+        beside: Beside,
+        instead_of: Collection[str] = (),
+        unconfirmed_since: datetime | None = None,
+    ) -> bool:
         """Note that a client fails, or works again; True, and what is beside it written, if that was news.
 
-        Of one that is known to fail it is noted that it still does.
+        Of one that is known to fail it is noted that it still does. That it fails for another reason is news where
+        this one takes the place of the one that is known, or that was not confirmed since a time.
         """
 
     def prune(self, *, before_hour: int) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Update, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Update, bindparam, delete, insert, select, update
 
 from ....errors import Conflict
 from ....model import Beside, ClientState, Tally
 from ... import tables
-from ...rows import checked, instant, moment, searchable
+from ...rows import checked, instant, moment, or_none, searchable
 from ..access import Access
 from ..beside import write_beside
 
@@ -65,17 +65,31 @@ class HealthRecords:
             for each in found
         ]
 
-    def mark(self, client: str, *, failing: bool, why: str, at: datetime, beside: Beside) -> bool:
+    def mark(
+        self,
+        client: str,
+        *,
+        failing: bool,
+        why: str,
+        at: datetime,
+        beside: Beside,
+        instead_of: Collection[str] = (),
+        unconfirmed_since: datetime | None = None,
+    ) -> bool:
         """Note that a client fails, or works again; True, and what is beside it written, if that was news.
 
-        Of one that is known to fail it is noted that it still does.
+        Of one that is known to fail it is noted that it still does. That it fails for another reason is news where
+        this one takes the place of the one that is known, or that was not confirmed since a time.
         """
         since = instant(at) if failing else None
         values = checked({"client": client, "failing_since": since, "why": why, "changed_at": instant(at)})
+        otherwise = _otherwise(values, instead_of, or_none(unconfirmed_since))
 
         def mark(connection: Connection) -> int:
             changed = connection.execute(_changing(values)).rowcount
-            if not changed and failing and not _is_still(connection, client, at):
+            if not changed and failing:
+                changed = connection.execute(otherwise).rowcount
+            if not changed and failing and not _is_still(connection, values):
                 connection.execute(_INSERT_STATE, values)
                 changed = 1  # an INSERT's own count is not told by every driver
             if changed:
@@ -84,7 +98,9 @@ class HealthRecords:
 
         def landed(connection: Connection) -> bool:
             found = connection.execute(select(tables.client_state).where(_STATE.client == client)).first()
-            return found is not None and (found.failing_since, found.changed_at) == (since, instant(at))
+            if found is None or (found.failing_since is None) == failing:
+                return False
+            return (found.why, found.changed_at) == (why, instant(at))
 
         return self._first_row_twice(mark, landed) == 1
 
@@ -115,12 +131,23 @@ def _changing(values: dict[str, Any]) -> Update:
     return update(tables.client_state).where(_STATE.client == values["client"], known).values(values)
 
 
-def _is_still(connection: Connection, client: str, at: datetime) -> bool:
-    """Note that a client still fails; False when nothing is known of it."""
-    later = update(tables.client_state).where(_STATE.client == client, _STATE.changed_at < instant(at))
-    if connection.execute(later.values(changed_at=instant(at))).rowcount:
+def _otherwise(values: dict[str, Any], instead_of: Collection[str], unconfirmed_since: int | None) -> Update:
+    """Return the one statement that decides whose news another reason is; since when it fails stays as it is."""
+    gives_way: ColumnElement[bool] = _STATE.why.in_([searchable(each) for each in instead_of])
+    if unconfirmed_since is not None:
+        gives_way |= _STATE.changed_at < unconfirmed_since
+    known = _STATE.client == values["client"], _STATE.failing_since.is_not(None), _STATE.why != values["why"]
+    same = {name: values[name] for name in ("why", "changed_at")}
+    return update(tables.client_state).where(*known, _STATE.changed_at <= values["changed_at"], gives_way).values(same)
+
+
+def _is_still(connection: Connection, values: dict[str, Any]) -> bool:
+    """Note that a client still fails, and for this reason; False when nothing is known of it."""
+    known, at = _STATE.client == values["client"], values["changed_at"]
+    later = update(tables.client_state).where(known, _STATE.why == values["why"], _STATE.changed_at < at)
+    if connection.execute(later.values(changed_at=at)).rowcount:
         return True
-    return connection.execute(select(_STATE.client).where(_STATE.client == client)).first() is not None
+    return connection.execute(select(_STATE.client).where(known)).first() is not None
 
 
 def _never() -> datetime:
