@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, literal, update
 
 from grantkeeper import ConsentRequired, Event, SealBroken
 from grantkeeper.emulator import Emulator
@@ -145,6 +145,71 @@ def test_a_grant_whose_row_cannot_be_read_stops_no_other(both: Followed, emulato
     emulator.clock.advance(SECOND)
     both.look()
     assert both.one.remembered(other.id) is not None
+
+
+def test_the_token_of_a_row_that_was_mended_is_trusted_again_soon(both: Followed, emulator: Emulator) -> None:
+    """R-52: however often it could not be read; what a slow thread read of it before then is never held."""
+    grant = both.held()
+    token = both.one.token(grant.id)
+    bad = update(tables.grant).where(tables.grant.c.id == grant.id)
+    event = Event(kind="grant.connected", at=grant.created_at, grant_id=grant.id, owner="acme", client="google-ads")
+    with both.store._writing.begin() as connection:
+        connection.execute(bad.values(status="suspended"))
+    for _ in range(6):
+        both.store.events.add(event)
+        both.look()
+    both.one._refreshes.memory.hold(grant, token.value)
+    assert both.one.remembered(grant.id) is None
+    with both.store._writing.begin() as connection:
+        connection.execute(bad.values(status="active"))
+
+    emulator.clock.advance(READ_LATE)
+    both.look()
+    assert both.one.token(grant.id) == token
+
+    assert both.one.remembered(grant.id) == token
+
+
+@pytest.mark.parametrize("position", ["x", 1 << 60])
+def test_an_altered_position_leads_nobody_away(both: Followed, emulator: Emulator, position: object) -> None:
+    """R-52, R-55: what ends after it is noted all the same, and readers by the page go on, too."""
+    grant, other = both.held(), both.connect("globex", TOM)
+    both.look()
+    both.one.token(other.id)
+    happen(both, 2)
+    with both.store._writing.begin() as connection:
+        connection.execute(update(tables.event).where(EVENT.position == 1).values(position=literal(position)))
+    for each in (grant, other):
+        both.look()
+        both.two.revoke(each.id)
+        both.look()
+        assert both.one.remembered(each.id) is None
+    last = both.store.events.last()
+    assert [each.position for each in both.one.events()] == list(range(2, last + 1))
+
+
+def test_the_thread_outlives_what_nobody_thought_of(both: Followed, caplog: pytest.LogCaptureFixture) -> None:
+    """R-52: it says so once, trusts nothing meanwhile, and follows again as soon as it can."""
+    looked, answers = threading.Semaphore(0), iter([TypeError("odd"), TypeError("odd"), None])
+    following = both.two._refreshes.following
+
+    def look() -> None:
+        answer = next(answers, None)
+        looked.release()
+        if answer is not None:
+            raise answer
+
+    following.look = look  # type: ignore[method-assign]
+    following.start()
+    for _ in range(4):
+        assert looked.acquire(timeout=20)
+    thread = following._thread
+    assert thread is not None
+    assert thread.is_alive()
+    following.stop()
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == [
+        "what happens to grants cannot be followed just now, each is looked up"
+    ]
 
 
 def test_who_trusts_nothing_looks_seldom_all_the_same(both: Followed) -> None:

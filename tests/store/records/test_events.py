@@ -191,3 +191,16 @@ def test_an_altered_event_is_said_and_stops_nobody(
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3
     assert all("holds a value of a wrong type. It is left out." in each for each in said)
+
+
+def test_a_position_that_was_never_given_is_none(store: SqlStore) -> None:
+    """R-52: whoever went on from it would miss all that happens from then on."""
+    for number in range(4):
+        store.events.add(dataclasses.replace(EVENT, grant_id=f"g{number}"))
+    store.events.settle()
+    with store._writing.begin() as connection:
+        connection.execute(update(tables.event).where(tables.event.c.position == 2).values(position=1 << 60))
+
+    assert [mark.position for mark in store.events.marks(since=1, limit=9)] == [1, 3, 4]
+    assert [event.position for event in store.events.read()] == [1, 3, 4]
+    assert store.events.read(after=4) == []

@@ -30,6 +30,7 @@ BATCHES: Final = 4
 ROUND: Final = timedelta(seconds=10)
 SOON: Final = timedelta(seconds=25)
 """Each round finds whose trust ends so soon: enough time for two rounds, and for as many grants as are in memory."""
+_LOST: Final = "what happens to grants cannot be followed just now, each is looked up"
 
 
 class Following:
@@ -146,7 +147,11 @@ class Following:
                 self.look_at_versions()
             except GrantkeeperError as error:
                 if not self._complained:
-                    log.warning("what happens to grants cannot be followed just now, each is looked up: %s", error)
+                    log.warning("%s: %s", _LOST, error)
+                self._complained = True
+            except Exception:  # with the thread would end all trust, until a restart (R-52)
+                if not self._complained:
+                    log.exception(_LOST)
                 self._complained = True
             else:
                 self._complained = False

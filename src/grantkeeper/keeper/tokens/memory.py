@@ -26,7 +26,7 @@ USED_FOR: Final = timedelta(minutes=15)
 
 READ_LATE: Final = timedelta(seconds=15)
 """How long a row may be on its way from the database (`store.engine` CALL_SECONDS): what arrives in this time after
-somebody began to follow may have been read before."""
+somebody began to follow, or found that it cannot be read, may have been read before."""
 
 MAX_HELD: Final = 100_000
 """Tokens held in memory, about 1 kB each; past that the one looked at longest ago goes (R-54)."""
@@ -36,7 +36,8 @@ MAX_HELD: Final = 100_000
 class _Held:
     """A token in memory, good to hand out without a look at the row from `looked_at` until `look_again_at`.
 
-    Until `trust_until` it is good, too, while somebody follows the events.
+    Until `trust_until` it is good, too, while somebody follows the events. Before `dropped_until` no token takes
+    its place.
     """
 
     token: AccessToken
@@ -46,6 +47,7 @@ class _Held:
     looked_at: datetime
     look_again_at: datetime
     trust_until: datetime
+    dropped_until: datetime = _NEVER
 
 
 class Memory:
@@ -143,11 +145,11 @@ class Memory:
         self._keep(grant, _NOTHING)
 
     def drop(self, grant_id: str) -> None:
-        """Hand out no token from memory of the state that is known, nor of one before it: its row cannot be read."""
+        """Hand out no token of a grant from memory, nor what was read of it up to now: its row cannot be read."""
         with self._lock:
             known = self._held.get(grant_id)
             if known is not None:
-                self._held[grant_id] = replace(known, token=_NOTHING, version=known.version + 1)
+                self._held[grant_id] = replace(known, token=_NOTHING, dropped_until=self._now() + READ_LATE)
 
     def _keep(self, grant: Grant, token: AccessToken) -> AccessToken:
         """Keep a token in memory, unless a later state of the grant is known: a slow thread must not undo it (R-55)."""
@@ -166,6 +168,8 @@ class Memory:
             known = self._held.pop(grant.id, None)
             if known is not None and known.version > grant.version:
                 held = known
+            elif known is not None and now < known.dropped_until:
+                held = replace(held, token=_NOTHING, dropped_until=known.dropped_until)
             elif known is None and len(self._held) >= MAX_HELD:
                 del self._held[next(iter(self._held))]  # the one that was looked at longest ago
             self._held[grant.id] = held

@@ -30,9 +30,11 @@ _OF_EVENTS: Final = tables.head.c.name == "event"
 _HEAD_NUMBER: Final = select(tables.head.c.number).where(_OF_EVENTS)
 _LOCK_HEAD: Final = _HEAD_NUMBER.with_for_update()
 _MOVE_HEAD: Final = update(tables.head).where(_OF_EVENTS)
+_GIVEN: Final = _EVENT.position <= _HEAD_NUMBER.scalar_subquery()
+"""Whoever went on from a position that somebody wrote by hand would miss what happens from then on (R-52)."""
 _MARKS: Final = (
     select(_EVENT.position, _EVENT.id, _EVENT.at, _EVENT.grant_id)
-    .where(_EVENT.position >= bindparam("since"))
+    .where(_EVENT.position >= bindparam("since"), _GIVEN)
     .order_by(_EVENT.position)
 )
 _UNSETTLED: Final = (
@@ -111,7 +113,7 @@ class Events:
         for column, values in ((_EVENT.owner, owners), (_EVENT.client, clients)):
             if values is not None:
                 matches.append(column.in_([searchable(value) for value in values]))
-        statement = select(*tables.event.columns).where(_EVENT.position > bindparam("after"), *matches)
+        statement = select(*tables.event.columns).where(_EVENT.position > bindparam("after"), _GIVEN, *matches)
         given_after = {**given, "after": after}
         return self._access.readable(statement.order_by(_EVENT.position), given_after, event_of, limit)
 
