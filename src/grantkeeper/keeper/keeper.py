@@ -195,6 +195,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         except BaseException:
             store.close()
             raise
+        keeper.operators.rules = settings.service.sign_in
         keeper._refreshes.start()
         return keeper
 

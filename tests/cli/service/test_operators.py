@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from cli.conftest import Home
 from grantkeeper.keeper import Keeper
-from grantkeeper.settings import ServiceSettings, Settings
+from grantkeeper.keeper.operators.people import new_operator
+from grantkeeper.keeper.operators.rules import BY_RULE
+from grantkeeper.model import NOTHING
+from grantkeeper.settings import ServiceSettings, Settings, SignIn
 
 ADA = "ada@fjord-media.example"
 URL = "https://grants.fjord.example"
 
 
+SAM = "sam@fjord-media.example"
+LOWERED = SignIn(client="google-ads", redirect_uri=f"{URL}/dashboard/callback", emails={SAM: "viewer"})
+
+
 @pytest.fixture
 def served(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A folder whose configuration names the service's address."""
+    """A folder whose configuration names the service's address, and a rule for Sam, who was an admin by it before."""
     load: Callable[..., Settings] = Settings.load
-    service = ServiceSettings(url=URL)
+    service = ServiceSettings(url=URL, sign_in=LOWERED)
     monkeypatch.setattr(
         Settings,
         "load",
@@ -35,7 +43,7 @@ def test_the_first_admin_comes_in_by_an_address_that_is_printed(served: Home) ->
     assert invited.code == 0, invited.err
     token = invited.out.strip().removeprefix(f"{URL}/dashboard/sign-in/")
     assert len(token) == 43
-    with Keeper.from_settings(Settings.load(served.folder / "grantkeeper.toml", served.environ)) as keeper:
+    with keeper_of(served) as keeper:
         assert keeper.operators.redeem(token).operator.email == ADA
 
 
@@ -56,6 +64,28 @@ def test_operators_are_listed_and_changed(served: Home) -> None:
         (ADA, "admin", False),
         ("bo@fjord-media.example", "operator", True),
     ]
+
+
+def test_the_role_of_now_is_listed_and_one_that_is_given_wins_over_the_rule(served: Home) -> None:
+    """V-36: as the dashboard has it; what the command says is what they have."""
+    with keeper_of(served) as keeper:
+        issuer = keeper.client("google-ads").provider.issuer
+        sam = new_operator(SAM, "admin", at=datetime.now(UTC), by=BY_RULE, issuer=issuer, subject="1")
+        keeper._store.operators.add(sam, beside=NOTHING)
+    (listed,) = served.call("operator", "list", "--json").json
+    assert (listed["role"], listed["role_from"], listed["ruled_out"]) == ("viewer", "rule", False)
+    assert " viewer " in served.call("operator", "list").out
+    assert "is viewer already" in served.call("operator", "invite", SAM, "--role", "admin").err
+
+    given = served.call("operator", "role", SAM, "admin")
+    assert given.out == f"{SAM} is admin, whatever role the rule says that lets them in.\n"
+    (listed,) = served.call("operator", "list", "--json").json
+    assert (listed["role"], listed["role_from"]) == ("admin", "hand")
+
+
+def keeper_of(home: Home) -> Keeper:
+    """Return the keeper that the commands use."""
+    return Keeper.from_settings(Settings.load(home.folder / "grantkeeper.toml", home.environ))
 
 
 def test_without_the_services_address_nobody_is_invited(home: Home) -> None:

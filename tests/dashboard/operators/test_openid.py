@@ -22,16 +22,18 @@ BACK = "https://grants.fjord.example/dashboard/callback"
 
 
 @pytest.fixture
-def rules(emulator: Emulator) -> SignIn:
+def rules(keeper: Keeper, emulator: Emulator) -> SignIn:
     """Everybody of Fjord Media's Workspace is a viewer."""
     emulator.client_secret(None, [BACK])
-    return SignIn(client="google-ads", redirect_uri=BACK, domains=("fjord-media.example",))
+    keeper.operators.rules = SignIn(client="google-ads", redirect_uri=BACK, domains=("fjord-media.example",))
+    return keeper.operators.rules
 
 
 def sign_in(keeper: Keeper, emulator: Emulator, rules: SignIn, person: str) -> SignedIn:
-    """Go to the provider and back."""
-    away = keeper.operators.sign_in_redirect(rules)
-    return keeper.operators.sign_in_complete(rules, away.flow, emulator.consent(away.url, person))
+    """Go to the provider and back, by these rules, which are those of now."""
+    keeper.operators.rules = rules
+    away = keeper.operators.sign_in_redirect()
+    return keeper.operators.sign_in_complete(away.flow, emulator.consent(away.url, person))
 
 
 def claims(emulator: Emulator, **changes: Any) -> None:
@@ -60,7 +62,7 @@ def test_somebody_of_the_domain_becomes_an_operator_and_stays_the_same(
     assert (first.operator.email, first.operator.role) == (SAM, "viewer")
     assert second.operator.id == first.operator.id
     assert first.session.reveal() != second.session.reveal()
-    assert keeper.operators.session(second.session.reveal(), rules=rules) is not None
+    assert keeper.operators.session(second.session.reveal()) is not None
     assert len(people(keeper)) == 1
 
 
@@ -68,7 +70,7 @@ def test_the_request_asks_who_it_is_and_for_nothing_that_lasts(
     keeper: Keeper, emulator: Emulator, rules: SignIn
 ) -> None:
     """O-02, RFC 7636: openid and email, S256, state, nonce; no refresh token, no scope of a grant."""
-    query = dict(parse_qsl(urlsplit(keeper.operators.sign_in_redirect(rules).url).query))
+    query = dict(parse_qsl(urlsplit(keeper.operators.sign_in_redirect().url).query))
 
     assert query["scope"] == "openid email"
     assert query["code_challenge_method"] == "S256"
@@ -163,24 +165,24 @@ def exchanges(emulator: Emulator) -> int:
 
 def test_another_browser_cannot_finish_a_sign_in(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
     """O-01: login CSRF; nothing is spent, and the right browser can still finish."""
-    away, other = (keeper.operators.sign_in_redirect(rules) for _ in range(2))
+    away, other = (keeper.operators.sign_in_redirect() for _ in range(2))
     back = emulator.consent(away.url, SAM)
     for browser in (None, "", other.flow, away.flow + "x"):
         with pytest.raises(BadCallback):
-            keeper.operators.sign_in_complete(rules, browser, back)
+            keeper.operators.sign_in_complete(browser, back)
     assert exchanges(emulator) == 0
 
-    assert keeper.operators.sign_in_complete(rules, away.flow, back).operator.email == SAM
+    assert keeper.operators.sign_in_complete(away.flow, back).operator.email == SAM
 
 
 def test_a_callback_is_good_once(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
     """O-03: the state is used up with the first answer."""
-    away = keeper.operators.sign_in_redirect(rules)
+    away = keeper.operators.sign_in_redirect()
     back = emulator.consent(away.url, SAM)
-    keeper.operators.sign_in_complete(rules, away.flow, back)
+    keeper.operators.sign_in_complete(away.flow, back)
 
     with pytest.raises(BadCallback, match="used already"):
-        keeper.operators.sign_in_complete(rules, away.flow, back)
+        keeper.operators.sign_in_complete(away.flow, back)
     assert exchanges(emulator) == 1
 
 
@@ -190,10 +192,10 @@ def test_a_foreign_issuer_is_refused_before_anything_is_spent(
     keeper: Keeper, emulator: Emulator, rules: SignIn, iss: str, deny: bool
 ) -> None:
     """O-12: exact comparison, on success and on error alike."""
-    away = keeper.operators.sign_in_redirect(rules)
+    away = keeper.operators.sign_in_redirect()
     emulator.tamper_redirect(lambda params: [*((k, v) for k, v in params if k != "iss"), ("iss", iss)])
     with pytest.raises(BadCallback, match="provider"):
-        keeper.operators.sign_in_complete(rules, away.flow, emulator.consent(away.url, SAM, deny=deny))
+        keeper.operators.sign_in_complete(away.flow, emulator.consent(away.url, SAM, deny=deny))
 
     assert exchanges(emulator) == 0
 
@@ -214,18 +216,18 @@ def test_an_id_token_of_another_request_is_refused(
 
 def test_saying_no_changes_nothing(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
     """RFC 6749 4.1.2.1: access_denied is the person's no."""
-    away = keeper.operators.sign_in_redirect(rules)
+    away = keeper.operators.sign_in_redirect()
     with pytest.raises(errors.ConsentDenied):
-        keeper.operators.sign_in_complete(rules, away.flow, emulator.consent(away.url, SAM, deny=True))
+        keeper.operators.sign_in_complete(away.flow, emulator.consent(away.url, SAM, deny=True))
 
 
 def test_a_sign_in_is_no_grant_and_a_grant_no_sign_in(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
     """Neither callback takes the other's state, whatever cookie comes along."""
-    away = keeper.operators.sign_in_redirect(rules)
+    away = keeper.operators.sign_in_redirect()
     with pytest.raises(BadCallback):
         keeper.complete(away.flow, emulator.consent(away.url, SAM))
     begun = keeper.begin("acme", "google-ads", flow=away.flow)
     with pytest.raises(BadCallback):
-        keeper.operators.sign_in_complete(rules, begun.flow, emulator.consent(begun.url, SAM))
+        keeper.operators.sign_in_complete(begun.flow, emulator.consent(begun.url, SAM))
 
     assert exchanges(emulator) == 0

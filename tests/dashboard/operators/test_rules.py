@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from dashboard.operators.test_openid import BACK, IDA, MATEO, SAM, claims, people, sign_in
+from dashboard.staff import SETTINGS, Staff, mounted
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import AccessRefused, InvalidInput
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import SignedIn
+from grantkeeper.model import Role, SignedIn
 from grantkeeper.settings import SignIn
 
 KELVIN = "\N{KELVIN SIGN}"
@@ -30,7 +32,8 @@ def with_role(rules: SignIn, role: str) -> SignIn:
 
 def now(keeper: Keeper, signed_in: SignedIn, rules: SignIn | None) -> str:
     """Return the role that a session has by these rules, "" when it is over."""
-    found = keeper.operators.session(signed_in.session.reveal(), rules=rules)
+    keeper.operators.rules = rules
+    found = keeper.operators.session(signed_in.session.reveal())
     return "" if found is None else found.role
 
 
@@ -94,10 +97,131 @@ def test_a_role_that_was_given_by_hand_stays_as_long_as_the_rule_is_there(
 def test_who_is_invited_after_all_needs_no_rule_any_more(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
     """An admin wants them here, whatever becomes of the rule."""
     sam = sign_in(keeper, emulator, rules, SAM)
-    keeper.operators.invite(SAM, by="cli")
+    assert keeper.operators.invite(SAM, by="cli")[0].role == "admin"
 
     assert now(keeper, sam, None) == "admin"
     assert sign_in(keeper, emulator, replace(rules, emails={}), SAM).operator.id == sam.operator.id
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_invitation_gives_back_nothing_that_a_rule_took(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, by_hand: bool
+) -> None:
+    """V-36: another link is for the role of now, in the sessions that there are, too; no rule, no role."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+    if by_hand:
+        keeper.operators.set_role(sam.operator.id, "admin", by="cli")
+    keeper.operators.rules = None if by_hand else with_role(rules, "viewer")
+    invited, _ = keeper.operators.invite(SAM, by="cli")
+
+    assert (invited.role, now(keeper, sam, rules)) == ("viewer", "viewer")
+    assert keeper.operators.get(invited.id) == replace(invited, seen_at=sam.operator.seen_at or emulator.clock.now())
+
+
+def test_an_invitation_with_another_role_than_that_of_now_is_refused(
+    keeper: Keeper, emulator: Emulator, rules: SignIn
+) -> None:
+    """A role is given aloud, by its own verb; whom no rule lets in any more has none, and gets any."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+    keeper.operators.rules = with_role(rules, "viewer")
+    with pytest.raises(InvalidInput, match="is viewer already"):
+        keeper.operators.invite(SAM, "admin", by="cli")
+    assert now(keeper, sam, with_role(rules, "viewer")) == "viewer"
+
+    keeper.operators.rules = None
+    assert keeper.operators.invite(SAM, "operator", by="cli")[0].role == "operator"
+    assert now(keeper, sam, None) == "operator"
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
+def test_a_role_that_is_given_by_hand_wins_over_any_rule(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, role: Role
+) -> None:
+    """What the verb answers is what the session has, also where the row said so before the rule was lowered."""
+    keeper.operators.invite(IDA, "admin", by="cli")
+    sam = sign_in(keeper, emulator, rules, SAM)
+    lower = with_role(rules, "viewer")
+    keeper.operators.rules = lower
+    changed = keeper.operators.set_role(sam.operator.id, role, by="cli")
+
+    assert (changed.role, now(keeper, sam, lower), now(keeper, sam, rules)) == (role, role, role)
+    assert sign_in(keeper, emulator, lower, SAM).operator.role == role
+
+
+def test_every_list_shows_the_role_of_now(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """V-36: whoever looks who is an admin must not take somebody for one, nor miss one."""
+    sam = sign_in(keeper, emulator, rules, SAM).operator
+    for role in ("viewer", "admin"):
+        keeper.operators.rules = with_role(rules, role)
+        seen = [keeper.operators.get(sam.id), keeper.operators.find(SAM), *keeper.operators.all()]
+        assert [(each.role, each.ruled_out) for each in seen] == [(role, False)] * 3
+
+    keeper.operators.rules = None
+    seen = [keeper.operators.get(sam.id), keeper.operators.find(SAM), *keeper.operators.all()]
+    assert [each.ruled_out for each in seen] == [True] * 3
+
+
+def test_the_page_shows_the_role_of_now_and_who_says_it(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """V-36: by the configuration that the service runs with; what is saved there is the role from then on."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+
+    def row(later: SignIn | None, change: str = "") -> str:
+        with Staff(mounted(keeper, replace(SETTINGS, sign_in=later)), emulator) as admin:
+            admin.come_in(keeper)
+            if change:
+                path = f"/operators/{sam.operator.id}/role"
+                token = re.search(r'name="token" value="([^"]+)"', admin.get("/operators").text)
+                assert token is not None
+                assert admin.post(path, {"token": token[1], "role": change}).status_code == 303
+            page = admin.get("/operators").text
+        rows: list[str] = re.findall(r"<tr>.*?</tr>", page, re.DOTALL)
+        return next(each for each in rows if SAM in each)
+
+    lowered, gone = row(with_role(rules, "viewer")), row(None)
+    assert re.findall(r'value="(\w+)" selected', lowered) == ["viewer"]
+    assert "by rule" in lowered
+    assert "selected" not in gone
+    assert "no rule lets them in any more" in gone
+    given = row(with_role(rules, "viewer"), change="admin")
+    assert re.findall(r'value="(\w+)" selected', given) == ["admin"]
+    assert "by rule" not in given
+    assert now(keeper, sam, with_role(rules, "viewer")) == "admin"
+
+
+def test_whom_no_rule_lets_in_is_given_no_role(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """It would be said that they have it; the advice says what lets them in."""
+    sam = sign_in(keeper, emulator, rules, SAM)
+    keeper.operators.rules = None
+    with pytest.raises(InvalidInput, match="No rule lets") as refused:
+        keeper.operators.set_role(sam.operator.id, "admin", by="cli")
+    assert "operator invite" in refused.value.advice
+    assert now(keeper, sam, None) == ""
+
+
+@pytest.mark.parametrize("gone", ["lower", "none"])
+def test_who_is_an_admin_in_the_database_only_is_none_for_the_guard_of_the_last(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, gone: str
+) -> None:
+    """V-36: the last who can act as one stays; who cannot any more stands in nobody's way."""
+    ida, _ = keeper.operators.invite(IDA, "admin", by="cli")
+    sam = sign_in(keeper, emulator, rules, SAM).operator
+    keeper.operators.rules = with_role(rules, "viewer") if gone == "lower" else None
+
+    with pytest.raises(InvalidInput, match="last admin"):
+        keeper.operators.set_role(ida.id, "viewer", by=f"operator:{ida.id}")
+    with pytest.raises(InvalidInput, match="last admin"):
+        keeper.operators.disable(ida.id, by=f"operator:{ida.id}")
+    assert keeper.operators.get(ida.id).role == "admin"
+    assert keeper.operators.disable(sam.id, by="cli").disabled_at is not None
+
+
+def test_an_admin_by_a_rule_is_one_for_the_guard_of_the_last(keeper: Keeper, emulator: Emulator, rules: SignIn) -> None:
+    """The rules of now say so; the same two are refused as soon as it is they who would be the last."""
+    ida, _ = keeper.operators.invite(IDA, "admin", by="cli")
+    sam = sign_in(keeper, emulator, rules, SAM).operator
+    assert keeper.operators.set_role(ida.id, "viewer", by="cli").role == "viewer"
+    with pytest.raises(InvalidInput, match="last admin"):
+        keeper.operators.set_role(sam.id, "operator", by="cli")
 
 
 def test_an_address_that_changed_is_known_to_the_rule_at_the_next_click(

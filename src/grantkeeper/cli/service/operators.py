@@ -59,7 +59,7 @@ def list_operators(ctx: typer.Context, as_json: AsJson = False) -> None:
     if not found:
         output.note("There is nobody. Invite the first: grantkeeper operator invite EMAIL --role admin")
         return
-    columns = ("OPERATOR", "EMAIL", "ROLE", "STATUS", "LAST SIGN-IN")
+    columns = ("OPERATOR", "EMAIL", "ROLE", "BY", "STATUS", "LAST SIGN-IN")
     output.table(columns, (_row(each) for each in found))
 
 
@@ -69,10 +69,10 @@ def role(
     new_role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, operator or admin.")],
     as_json: AsJson = False,
 ) -> None:
-    """Give somebody another role, from their next click on."""
+    """Give somebody another role, from their next click on, whatever a rule says."""
     with open_keeper(ctx) as keeper:
         changed = keeper.operators.set_role(_find(keeper, email).id, new_role, by=_BY)  # type: ignore[arg-type]
-    _tell(changed, f"{changed.email} is {changed.role}.", as_json=as_json)
+    _tell(changed, _said(changed), as_json=as_json)
 
 
 def remove(
@@ -109,16 +109,30 @@ def _tell(operator: Operator, said: str, *, as_json: bool) -> None:
     output.result_json(_data(operator)) if as_json else output.result(said)
 
 
+def _said(operator: Operator) -> str:
+    from grantkeeper.keeper.operators.rules import ROLE_BY_HAND
+
+    rule = ", whatever role the rule says that lets them in" if operator.created_by == ROLE_BY_HAND else ""
+    return f"{operator.email} is {operator.role}{rule}."
+
+
 def _row(operator: Operator) -> tuple[str, ...]:
-    status = "removed" if operator.disabled_at else "active"
-    return operator.id, operator.email, operator.role, status, output.timestamp(operator.seen_at) or "never"
+    from grantkeeper.keeper.operators.rules import role_from
+
+    status = "removed" if operator.disabled_at else "no rule" if operator.ruled_out else "active"
+    last = output.timestamp(operator.seen_at) or "never"
+    return operator.id, operator.email, operator.role, role_from(operator), status, last
 
 
 def _data(operator: Operator) -> dict[str, Any]:
+    from grantkeeper.keeper.operators.rules import role_from
+
     return {
         "id": operator.id,
         "email": operator.email,
         "role": operator.role,
+        "role_from": role_from(operator),
+        "ruled_out": operator.ruled_out,
         "created_at": output.timestamp(operator.created_at),
         "created_by": operator.created_by,
         "disabled_at": output.timestamp(operator.disabled_at),

@@ -14,7 +14,7 @@ from ..consent.invited import sha256
 from ..parts import Parts
 from .openid import OpenIdSignIn
 from .people import checked_email, checked_role, entry, new_operator
-from .rules import BY_RULE, ROLE_BY_HAND, RULED
+from .rules import ROLE_BY_HAND, RULED, standing
 from .sessions import Sessions
 
 if TYPE_CHECKING:
@@ -30,9 +30,13 @@ class OperatorDesk:
 
     There are no passwords: an operator signs in by a one-time link, or by OpenID Connect. `by` is who does it, for the
     audit log: `cli`, `program` or `operator:ID`.
+
+    `rules` are those of now, by which people sign in with OpenID Connect, None for none: whoever came in by one that is
+    gone is out, and a lower role counts at once, in whatever is asked here (`standing`).
     """
 
     def __init__(self, parts: Parts) -> None:
+        self.rules: SignIn | None = None
         self._parts = parts
         self._store = parts.store.operators
         self._now = parts.now
@@ -43,7 +47,8 @@ class OperatorDesk:
         """Return the operator of this address, new with this role if there is none, and the token of a one-time link.
 
         The link is `{service.url}/dashboard/sign-in/{token}`, good once and for an hour; only its hash is kept.
-        `role` None is that of an operator who is there, and `viewer` for a new one.
+        `role` None is the one that an operator who can come in has now, and `viewer` for anybody else. Who came by a
+        rule is here by invitation from now on, with that role, whatever becomes of the rule.
 
         Raises:
             InvalidInput: no e-mail address, no role, or not the role that the operator has.
@@ -62,14 +67,11 @@ class OperatorDesk:
 
     def all(self) -> list[Operator]:
         """Return every operator, the disabled ones too, oldest first."""
-        return self._store.all()
+        return [self._seen(each) for each in self._store.all()]
 
     def get(self, operator_id: str) -> Operator:
         """Return the operator with this id; raises NotFound."""
-        found = self._store.get(operator_id)
-        if found is None:
-            raise NotFound(f"There is no operator {printable(operator_id, 64)!r}.")
-        return found
+        return self._seen(self._row(operator_id))
 
     def find(self, email: str) -> Operator:
         """Return the operator of this address who is not disabled; raises NotFound."""
@@ -77,20 +79,28 @@ class OperatorDesk:
         if not known:
             advice = "`grantkeeper operator list` shows them."
             raise NotFound(f"There is no operator {printable(email, 64)!r}.", advice=advice)
-        return known[0]
+        return self._seen(known[0])
 
     def set_role(self, operator_id: str, role: Role, *, by: str) -> Operator:
-        """Give another role; raises NotFound, and InvalidInput when nobody would be an admin any more."""
+        """Give a role, which from then on is theirs whatever role a rule says.
+
+        Raises:
+            NotFound: there is no such operator.
+            InvalidInput: nobody would be an admin any more, or no rule lets this one in.
+        """
         wanted = checked_role(role)
-        return self._change(
-            operator_id,
-            "operator.role",
-            by,
-            {"role": wanted},
-            lambda known: replace(
-                known, role=wanted, created_by=ROLE_BY_HAND if known.created_by == BY_RULE else known.created_by
-            ),
-        )
+
+        def by_hand(known: Operator) -> Operator:
+            if self._seen(known).ruled_out:
+                raise InvalidInput(
+                    f"No rule lets {known.email} in any more.",
+                    advice=f"Invite them: grantkeeper operator invite {known.email} --role {wanted}.",
+                )
+            return replace(
+                known, role=wanted, created_by=ROLE_BY_HAND if known.created_by in RULED else known.created_by
+            )
+
+        return self._change(operator_id, "operator.role", by, {"role": wanted}, by_hand)
 
     def disable(self, operator_id: str, *, by: str) -> Operator:
         """End all of an operator's sessions and links for good; raises as `set_role`."""
@@ -118,13 +128,12 @@ class OperatorDesk:
             advice="Each is good once, for an hour. Ask an admin for another one, or: grantkeeper operator invite.",
         )
 
-    def session(self, cookie: str, *, rules: SignIn | None = None, touch: bool = True) -> Operator | None:
+    def session(self, cookie: str, *, touch: bool = True) -> Operator | None:
         """Return whose session a cookie is, or None once that is over; looked up each time.
 
-        `rules` are those of now: whoever came in by a rule that is gone is out, and a lower role counts at once.
         `touch`: a person did something, and the idle time begins anew.
         """
-        return self._sessions.operator(cookie, rules, touch=touch)
+        return self._sessions.operator(cookie, self.rules, touch=touch)
 
     def sign_out(self, cookie: str) -> None:
         """End a session."""
@@ -132,29 +141,53 @@ class OperatorDesk:
 
     def sign_out_everywhere(self, operator_id: str, *, by: str) -> None:
         """End all sessions of an operator; raises NotFound."""
-        self._sessions.close_all(self.get(operator_id), by=by)
+        self._sessions.close_all(self._row(operator_id), by=by)
 
-    def sign_in_redirect(self, rules: SignIn, *, browser: str | None = None) -> Redirect:
+    def sign_in_redirect(self, *, browser: str | None = None) -> Redirect:
         """Begin an OpenID Connect sign-in: send the browser to `.url`, keep `.flow` in its cookie until it comes back.
 
-        Raises NotFound when the OAuth client that `rules` names is not configured.
+        Raises NotFound when there are no `rules`, or the OAuth client that they name is not configured.
         """
-        return self._openid.begin(rules, browser=browser)
+        return self._openid.begin(self._given_rules(), browser=browser)
 
-    def sign_in_complete(self, rules: SignIn, browser: str | None, params: object, *, instead_of: str = "") -> SignedIn:
+    def sign_in_complete(self, browser: str | None, params: object, *, instead_of: str = "") -> SignedIn:
         """Take the browser's return from the provider and open a session.
 
         Raises:
             BadCallback: state, browser or issuer do not match, or the id_token is not valid.
             ConsentDenied: the person said no.
             AccessRefused: it is nobody who may sign in here.
-            ProviderUnavailable, Misconfigured: as for any exchange.
+            ProviderUnavailable, Misconfigured: as for any exchange. NotFound: as for the redirect.
         """
-        return self._openid.complete(rules, browser, params, instead_of=instead_of)
+        return self._openid.complete(self._given_rules(), browser, params, instead_of=instead_of)
 
     def sweep(self) -> int:
         """Delete sessions and links whose time is up; inviting and signing in do it in passing."""
         return self._store.sweep(now=self._now())
+
+    # --- as they are now --------------------------------------------------------------------------------------
+
+    def _row(self, operator_id: str) -> Operator:
+        found = self._store.get(operator_id)
+        if found is None:
+            raise NotFound(f"There is no operator {printable(operator_id, 64)!r}.")
+        return found
+
+    def _standing(self, row: Operator) -> Operator | None:
+        return standing(self.rules, self._parts.clients, row)
+
+    def _seen(self, row: Operator) -> Operator:
+        """Return what is told of an operator, also of one who cannot come in."""
+        return self._standing(row) or (row if row.disabled_at is not None else replace(row, ruled_out=True))
+
+    def _is_admin(self, row: Operator) -> bool:
+        stands = self._standing(row)
+        return stands is not None and stands.role == "admin"
+
+    def _given_rules(self) -> SignIn:
+        if self.rules is None:
+            raise NotFound("Nobody signs in here with OpenID Connect.", advice="Configure [service.sign_in].")
+        return self.rules
 
     # --- changes ----------------------------------------------------------------------------------------------
 
@@ -164,19 +197,21 @@ class OperatorDesk:
         self._store.add(operator, link=self._link(operator, token), beside=beside)
         return operator
 
-    def _invited_again(self, operator: Operator, role: Role | None, token: Secret, by: str) -> Operator:
-        if role is not None and checked_role(role) != operator.role:
+    def _invited_again(self, row: Operator, role: Role | None, token: Secret, by: str) -> Operator:
+        stands = self._standing(row)
+        if stands is not None and role is not None and checked_role(role) != stands.role:
             raise InvalidInput(
-                f"{operator.email} is {operator.role} already.",
-                advice=f"Give another role first: grantkeeper operator role {operator.email} {role}.",
+                f"{row.email} is {stands.role} already.",
+                advice=f"Give another role first: grantkeeper operator role {row.email} {role}.",
             )
-        beside = self._parts.beside(entry(operator, "operator.invite", by, self._now(), {"role": operator.role}))
-        if operator.created_by in RULED:  # from now on they are here by invitation, whatever becomes of the rule
-            said = entry(operator, "operator.role", by, self._now(), {"role": operator.role, "instead_of": "rule"})
-            kept = replace(operator, created_by=by)
-            self._store.save(kept, expected=operator, beside=self._parts.beside(said))
-        self._store.invite(self._link(operator, token), beside=beside)
-        return operator
+        wanted = checked_role(role or "viewer") if stands is None else stands.role
+        invited = replace(row, role=wanted, created_by=by) if row.created_by in RULED else row
+        if invited != row:  # from now on they are here by invitation, whatever becomes of the rule
+            said = entry(row, "operator.role", by, self._now(), {"role": wanted, "instead_of": "rule"})
+            self._store.save(invited, expected=row, beside=self._parts.beside(said))
+        beside = self._parts.beside(entry(row, "operator.invite", by, self._now(), {"role": wanted}))
+        self._store.invite(self._link(row, token), beside=beside)
+        return invited
 
     def _link(self, operator: Operator, token: Secret) -> OneTimeLink:
         expires_at = self._now() + LINK_LIFE
@@ -186,16 +221,14 @@ class OperatorDesk:
         self, operator_id: str, action: str, by: str, data: dict[str, Any], change: Callable[[Operator], Operator]
     ) -> Operator:
         for _ in range(SAVE_ATTEMPTS):
-            known = self.get(operator_id)
-            changed = change(known)
-            if (
-                changed.role == known.role and changed.disabled_at == known.disabled_at
-            ) or known.disabled_at is not None:
-                return known
+            known = self._row(operator_id)
+            changed = known if known.disabled_at is not None else change(known)
+            if changed == known:
+                return self._seen(known)
             beside = self._parts.beside(entry(known, action, by, self._now(), data))
             try:
-                if self._store.save(changed, expected=known, beside=beside):
-                    return changed
+                if self._store.save(changed, expected=known, is_admin=self._is_admin, beside=beside):
+                    return self._seen(changed)
             except Conflict:
                 continue
             raise InvalidInput(

@@ -161,7 +161,7 @@ class OpenIdSignIn:
     def _ruled(self, operator: Operator, email: str, role: Role, identity: Identity) -> Operator:
         """Return who came by a rule as they are now: with the address of now, and the role that its rule says.
 
-        The last admin's row keeps its role, which the session does not have (`standing`): the rules are obeyed.
+        The last admin too: the rules are obeyed, and who writes them can invite an admin from the command line.
         """
         if email != operator.email and any(each.disabled_at is None for each in self._store.of(email=email)):
             raise self._refused(identity, "its e-mail address is another operator's by now")

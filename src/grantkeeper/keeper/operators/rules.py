@@ -1,10 +1,13 @@
-"""Whom the rules of the configuration let in, as what; and what becomes of them when the rules change."""
+"""Whom the rules of the configuration let in, as what; and what becomes of them when the rules change.
+
+`standing` decides what role somebody has now; nothing else looks at the role in a row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ...model import OAuthClient, Operator, Role
 from ...oauth.identity import Identity, folded
@@ -34,10 +37,13 @@ def role_of(rules: SignIn, client: OAuthClient, identity: Identity) -> Role | No
 
 
 def standing(rules: SignIn | None, clients: Mapping[str, OAuthClient], operator: Operator) -> Operator | None:
-    """Return the operator as the rules of now have them, with the lower role of two; None when no rule lets them in.
+    """Return the operator whose row this is as they are now; None when they cannot come in.
 
-    Whoever was invited needs no rule.
+    Whoever was invited needs no rule. Who came by one has the lower role of the rule's and the row's, until somebody
+    gives a role by hand: then that is theirs, higher or lower, as long as a rule lets them in.
     """
+    if operator.disabled_at is not None:
+        return None
     if operator.created_by not in RULED:
         return operator
     client = None if rules is None else clients.get(rules.client)
@@ -47,6 +53,11 @@ def standing(rules: SignIn | None, clients: Mapping[str, OAuthClient], operator:
     if role is None or operator.created_by != BY_RULE:
         return None if role is None else operator
     return replace(operator, role=min(role, operator.role, key=ROLES.index))
+
+
+def role_from(operator: Operator) -> Literal["rule", "hand"]:
+    """Return who says an operator's role: a rule of the configuration, or somebody who invited them or gave it."""
+    return "rule" if operator.created_by == BY_RULE else "hand"
 
 
 def _role(rules: SignIn, email: str) -> Role | None:

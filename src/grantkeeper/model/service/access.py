@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -81,7 +81,10 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A person of the business. (`issuer`, `subject`) is who it is once they signed in by OpenID Connect, else ""."""
+    """A person of the business. (`issuer`, `subject`) is who it is once they signed in by OpenID Connect, else "".
+
+    The verbs give the role of now; `ruled_out` when the rule that let them in is gone, and they cannot come in.
+    """
 
     id: str
     email: str
@@ -93,6 +96,7 @@ class Operator:
     subject: str = ""
     disabled_at: datetime | None = None
     seen_at: datetime | None = None
+    ruled_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +171,18 @@ class OperatorStore(Protocol):
     def all(self) -> list[Operator]:
         """Return every operator, oldest first."""
 
-    def save(self, operator: Operator, *, expected: Operator, beside: Beside) -> bool:
+    def save(
+        self,
+        operator: Operator,
+        *,
+        expected: Operator,
+        is_admin: Callable[[Operator], bool] | None = None,
+        beside: Beside,
+    ) -> bool:
         """Replace an operator's row, and end their sessions and links when that disables them.
 
-        False, and nothing is changed, when it would leave no admin who is not disabled. Raises Conflict when the row is
-        not as expected any more.
+        `is_admin` tells whether somebody whose row this is can act as an admin now: when the change would end the last
+        who can, it is False, and nothing is changed. Raises Conflict when the row is not as expected any more.
         """
 
     def invite(self, link: OneTimeLink, *, beside: Beside) -> None:

@@ -47,6 +47,7 @@ def dashboard_app(keeper: AsyncKeeper, settings: ServiceSettings) -> Starlette:
     Raises Misconfigured when `settings` has no `url`, or its logo cannot be used.
     """
     desk = Desk(keeper=keeper, settings=settings, brand=brand_of(settings))
+    desk.verbs.operators.rules = settings.sign_in
     rooms = [Route(room.path, guarded(desk, room.handlers), methods=list(room.handlers)) for room in ROOMS]
     app = Starlette(
         routes=[

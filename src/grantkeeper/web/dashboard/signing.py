@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from grantkeeper.model import SignedIn
-    from grantkeeper.settings import SignIn
     from grantkeeper.web.dashboard.desk import Desk
 
 log = logging.getLogger("grantkeeper.web")
@@ -58,11 +57,11 @@ class Signing:
 
     async def begin(self, request: Request) -> Response:
         """Send the browser to the provider; a session that it had is over."""
-        rules = self._rules()
+        self._check_rules()
         start = self.desk.read(request, START)
         await read_fields(request, self.desk, start)
         await self.desk.keeper.run(self.desk.verbs.operators.sign_out, self.desk.read(request, SESSION))
-        away = await self.desk.keeper.run(self.desk.verbs.operators.sign_in_redirect, rules, browser=start)
+        away = await self.desk.keeper.run(self.desk.verbs.operators.sign_in_redirect, browser=start)
         response = RedirectResponse(away.url, status_code=303)
         self.desk.keep_start(response, away.flow)
         self.desk.drop_session(response)
@@ -73,12 +72,13 @@ class Signing:
 
         A redirect would still count as the provider's, and the new session's cookie, which is Strict, stay behind.
         """
-        rules, browser = self._rules(), self.desk.read(request, START) or None
+        self._check_rules()
+        browser = self.desk.read(request, START) or None
         query = request.scope["query_string"].decode("latin-1")
         verb = self.desk.verbs.operators.sign_in_complete
         try:
             # It asks the provider, behind which a person waits.
-            opened = await self.desk.keeper.call(verb, rules, browser, query)
+            opened = await self.desk.keeper.call(verb, browser, query)
         except GrantkeeperError as error:
             log.info("a sign-in ended in %s", type(error).__name__)
             return show(request, self.desk, refused(error))
@@ -96,11 +96,9 @@ class Signing:
         self.desk.drop_session(response)
         return response
 
-    def _rules(self) -> SignIn:
-        rules = self.desk.settings.sign_in
-        if rules is None:
+    def _check_rules(self) -> None:
+        if self.desk.settings.sign_in is None:
             raise outcome.missing()
-        return rules
 
     def _provider(self) -> str:
         """Return who signs people in, "" when only links do."""
@@ -124,8 +122,7 @@ class Signing:
         cookie = self.desk.read(request, SESSION)
         if not cookie:
             return False
-        rules = self.desk.settings.sign_in
-        return await self.desk.keeper.run(self.desk.verbs.operators.session, cookie, rules=rules) is not None
+        return await self.desk.keeper.run(self.desk.verbs.operators.session, cookie) is not None
 
 
 def over() -> outcome.Ending:

@@ -133,7 +133,7 @@ async def _signed_in(desk: Desk, request: Request, cookie: str) -> Operator | No
     if not cookie:
         return None
     touch = LIVE not in request.headers
-    return await desk.keeper.run(desk.verbs.operators.session, cookie, rules=desk.settings.sign_in, touch=touch)
+    return await desk.keeper.run(desk.verbs.operators.session, cookie, touch=touch)
 
 
 def _signed_out(request: Request, desk: Desk) -> Response:

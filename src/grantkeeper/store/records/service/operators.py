@@ -6,10 +6,11 @@ that what is looked at afterwards cannot change before what is written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, insert, or_, select, update
 
 from ....errors import Conflict, InvalidInput, SealBroken, printable
 from ....model import Beside, OneTimeLink, Operator, Role, Session
@@ -42,8 +43,8 @@ _BY_LINK: Final = (
     .where(_ENABLED)
 )
 _IS_ENABLED: Final = select(_OPERATOR.id).where(_OPERATOR.id == bindparam("key"), _ENABLED)
-_ADMINS: Final = select(func.count()).select_from(tables.operator).where(_OPERATOR.role == "admin", _ENABLED)
-_OTHER_ADMINS: Final = _ADMINS.where(_OPERATOR.id != bindparam("key"))
+_ADMINS: Final = _ALL.where(_OPERATOR.role == "admin", _ENABLED)
+"""Whose role is no higher than in their row: nobody else is an admin."""
 _SAVE: Final = update(tables.operator).where(_OPERATOR.id == bindparam("key"))
 _USE: Final = (
     update(tables.invite)
@@ -100,11 +101,18 @@ class Operators:
         """Return every operator, oldest first."""
         return [_operator(columns) for columns in self._access.read(_ALL, {})]
 
-    def save(self, operator: Operator, *, expected: Operator, beside: Beside) -> bool:
+    def save(
+        self,
+        operator: Operator,
+        *,
+        expected: Operator,
+        is_admin: Callable[[Operator], bool] | None = None,
+        beside: Beside,
+    ) -> bool:
         """Replace an operator's row, and end their sessions and links when that disables them.
 
-        False, and nothing is changed, when it would leave no admin who is not disabled. Raises Conflict when the row is
-        not as expected any more.
+        `is_admin` tells whether somebody whose row this is can act as an admin now: when the change would end the last
+        who can, it is False, and nothing is changed. Raises Conflict when the row is not as expected any more.
         """
         # Its sign-ins are written beside: `seen_at` is theirs.
         values = {name: value for name, value in _values(operator).items() if name != "seen_at"}
@@ -112,7 +120,7 @@ class Operators:
 
         def work(connection: Connection) -> int:
             write_beside(connection, beside)
-            if not _leaves_an_admin(connection, operator):
+            if is_admin is not None and not _leaves_an_admin(connection, operator, is_admin):
                 raise _UnchangedError
             same = [
                 _OPERATOR[name].is_(None) if value is None else _OPERATOR[name] == value
@@ -222,12 +230,12 @@ class Operators:
         return _operator(found[0]) if found else None
 
 
-def _leaves_an_admin(connection: Connection, operator: Operator) -> bool:
+def _leaves_an_admin(connection: Connection, operator: Operator, is_admin: Callable[[Operator], bool]) -> bool:
     """Tell whether somebody is an admin once this operator is as given; nobody is before the first."""
-    if operator.role == "admin" and operator.disabled_at is None:
+    if is_admin(operator):
         return True
-    others = connection.execute(_OTHER_ADMINS, {"key": operator.id}).scalar_one()
-    return bool(others) or not connection.execute(_ADMINS).scalar_one()
+    admins = [each.id for each in map(_operator, connection.execute(_ADMINS)) if is_admin(each)]
+    return admins != [operator.id]
 
 
 def _is(email: str, issuer: str, subject: str) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from grantkeeper.errors import InvalidInput
 from grantkeeper.keeper.operators.people import ROLES, checked_role
+from grantkeeper.keeper.operators.rules import role_from
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -71,4 +72,7 @@ async def sign_out_myself(visit: Visit) -> Response:
 async def _page(visit: Visit, fields: dict[str, str], *, status: int = 200, wrong: str = "") -> Response:
     found = await visit.run(visit.verbs.operators.all)
     people = sorted(found, key=lambda each: (each.disabled_at is not None, each.email))
-    return visit.page("operators.html", status=status, people=people, roles=ROLES, fields=fields, wrong=wrong)
+    by_rule = {each.id for each in people if role_from(each) == "rule"}
+    return visit.page(
+        "operators.html", status=status, people=people, by_rule=by_rule, roles=ROLES, fields=fields, wrong=wrong
+    )
