@@ -26,6 +26,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -272,3 +273,14 @@ class SealBroken(GrantkeeperError):
 
 class Conflict(GrantkeeperError):
     """Somebody saved first; read again."""
+
+
+def check_word(name: str, word: object, words: Sequence[str]) -> None:
+    """Check that a word is one of these, exactly: annotations bind no caller, and none is to be taken for another.
+
+    Raises:
+        InvalidInput: it is not; the message names them.
+    """
+    if not isinstance(word, str) or word not in words:
+        *others, last = (f'"{each}"' for each in words)
+        raise InvalidInput(f"{name} is {', '.join(others)} or {last}.")

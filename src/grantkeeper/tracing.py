@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
-from .errors import Misconfigured
+from .errors import Misconfigured, check_word
 from .model import Request, Response, Transport
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class TracedTransport:
 
 
 def configured(setting: Literal["off", "opentelemetry"]) -> Tracing:
-    """Return what the settings ask for; raises Misconfigured."""
+    """Return what the settings ask for; raises Misconfigured, or InvalidInput for another word."""
+    check_word("tracing", setting, ("off", "opentelemetry"))
     return OpenTelemetry() if setting == "opentelemetry" else OFF
 
 

@@ -228,6 +228,37 @@ def test_revoke_calls_only_perhaps_the_same_person_what_nobody_can_tell(home: Ho
     assert home.call("show", old, "--json").json["status"] == "active"
 
 
+def test_revoke_ends_with_5_while_the_provider_was_not_told(home: Home, emulator: Emulator) -> None:
+    """A script learns that it has to come back, as from `erase`; once the provider has heard, it ends with 0."""
+    grant = connected(home, emulator, IDA, "nordwind")
+    emulator.fail(503, times=3, path="/revoke")
+    told = home.call("revoke", grant, "--yes")
+    assert (told.code, "run the same command again later" in told.out) == (Exit.WAIT, True)
+    again = home.call("revoke", grant, "--yes", "--json")
+    assert (again.code, again.json["at_provider"]) == (Exit.WAIT, "pending")
+    assert home.call("erase", "nordwind", "--yes").code == Exit.WAIT
+
+    done = home.call("revoke", grant, "--yes", "--json")
+    assert (done.code, done.json["at_provider"]) == (Exit.OK, "revoked")
+
+
+def test_revoke_says_that_the_oauth_client_is_gone(home: Home, emulator: Emulator) -> None:
+    """No later time tells the provider of it; what an erasure has dropped needs nobody to tell."""
+    one, other = (connected(home, emulator, who, owner) for who, owner in ((IDA, "nordwind"), (SAM, "fjord")))
+    toml = home.folder / "grantkeeper.toml"
+    text = toml.read_text()
+    toml.write_text(text.replace("[clients.google-ads]", "[clients.other]"))
+    gone = home.call("revoke", one, "--yes")
+    assert gone.code == Exit.YOURS
+    assert "its OAuth client google-ads is not configured" in gone.out
+
+    assert home.call("erase", "fjord", "--yes").code == Exit.YOURS
+    erased = home.call("revoke", other, "--yes", "--json")
+    assert (erased.code, erased.json["at_provider"]) == (Exit.OK, "nothing_to_revoke")
+    toml.write_text(text)
+    assert home.call("revoke", one, "--yes", "--json").json["at_provider"] == "revoked"
+
+
 def test_a_closed_pipe_ends_quietly(home: Home) -> None:
     """`grantkeeper list --json | head -c 0`: 141, as a shell says of a program that nobody reads, and no word."""
     reads, writes = os.pipe()

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from grantkeeper import AsyncKeeper, Grant, Keeper
+from grantkeeper import AccessToken, AsyncKeeper, ConsentRequired, Grant, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.testing import Connect
 
@@ -82,6 +82,36 @@ def test_one_slow_grant_does_not_stall_the_others(keeper: Keeper, connect: Conne
         await aio.close()
 
     asyncio.run(walk())
+
+
+@pytest.mark.parametrize("ends", ["revoke", "report_rejected"])
+def test_whoever_asks_after_the_end_gets_nothing_of_a_refresh_that_was_under_way(
+    connect: Connect, keeper: Keeper, emulator: Emulator, ends: str
+) -> None:
+    """R-37, R-55: they may share its wait, and get what the row says once it is over."""
+    grant = connect("acme", IDA)
+    first = keeper.token(grant.id)
+    emulator.clock.advance(timedelta(minutes=58))
+    started, release = threading.Event(), threading.Event()
+    emulator.wait = lambda _: (started.set(), release.wait(10), None)[2]  # type: ignore[func-returns-value]
+    emulator.slow(timedelta(seconds=5))
+
+    async def walk() -> list[AccessToken | BaseException]:
+        async with AsyncKeeper(keeper) as aio:
+            early = asyncio.create_task(aio.token(grant.id))
+            assert await asyncio.to_thread(started.wait, 10)
+            await (aio.revoke(grant.id) if ends == "revoke" else aio.report_rejected(grant.id, first.value))
+            late = asyncio.create_task(aio.token(grant.id))
+            await asyncio.sleep(0)
+            release.set()
+            return list(await asyncio.gather(early, late, return_exceptions=True))
+
+    for found in asyncio.run(walk()):
+        if ends == "revoke":
+            assert isinstance(found, ConsentRequired)
+        else:
+            assert isinstance(found, AccessToken)
+            assert found.value != first.value
 
 
 def test_a_cancelled_call_is_done_to_its_end_even_if_it_had_to_queue(connect: Connect, keeper: Keeper) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grantkeeper import Conflict, ConsentRequired, GrantStatus, Keeper, NotFound, Reason
+from grantkeeper import Conflict, ConsentRequired, GrantStatus, InvalidInput, Keeper, NotFound, Reason
 from grantkeeper.emulator import Emulator
 from grantkeeper.model import GrantRow
 from grantkeeper.testing import Connect, consent
@@ -90,6 +90,28 @@ def test_ending_siblings_too_has_to_be_said_and_marks_each(
     assert (done.at_provider, done.siblings) == ("revoked", 1)
     ended = keeper.get(other.id)
     assert (ended.status, ended.reason) == (GrantStatus.CONSENT_REQUIRED, Reason.SIBLING_REVOKED)
+
+
+@pytest.mark.parametrize("word", ["Keep", "all", "", "ends", None, True])
+def test_a_word_that_is_none_ends_nothing(connect: Connect, keeper: Keeper, word: Any) -> None:
+    """O-51: what is not `keep` is not `end` for that."""
+    one, other = connect("acme", SAM), connect("globex", SAM)
+    with pytest.raises(InvalidInput, match='siblings is "keep" or "end"'):
+        keeper.revoke(one.id, siblings=word)
+
+    assert (keeper.get(one.id), keeper.get(other.id)) == (one, other)
+
+
+def test_a_grant_whose_client_is_gone_waits_for_it_only_while_it_has_a_token(
+    connect: Connect, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is left to be revoked, nobody comes back for it."""
+    grant = connect("acme", IDA)
+    with monkeypatch.context() as without:
+        without.delitem(keeper._clients, "google-ads")
+        assert keeper.revoke(grant.id).at_provider == "pending"
+        assert keeper.erase("acme").untold == (grant.id,)
+        assert keeper.revoke(grant.id).at_provider == "nothing_to_revoke"
 
 
 def test_with_the_provider_down_it_is_unusable_here_and_revoked_later(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,23 @@ def test_siblings_are_kept_or_ended_as_said(remote: Remote, grant: Grant, connec
     other = remote.find("nordwind", "ad-manager")
 
     assert remote.revoke(other.id, siblings="end").at_provider == "revoked"
+
+
+def test_words_that_are_none_are_refused_as_by_a_keeper(remote: Remote, keeper: Keeper, grant: Grant) -> None:
+    """Nothing is taken for another word on the way."""
+    word: Any = "End"
+    tries: tuple[Callable[[], object], ...] = (
+        lambda: remote.revoke(grant.id, siblings=word),
+        lambda: remote.accounts(grant.id, include=word),
+        lambda: list(remote.grants(status=word)),
+        lambda: remote.link("nordwind", "google-ads", confirm=word),
+        lambda: remote.link("nordwind", "google-ads", other_account=word),
+        lambda: remote.events(kind=word),
+    )
+    for attempt in tries:
+        with pytest.raises(InvalidInput):
+            attempt()
+    assert keeper.get(grant.id) == grant
 
 
 def test_events_are_the_keepers(remote: Remote, keeper: Keeper, grant: Grant) -> None:

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from grantkeeper.errors import InvalidInput
 from grantkeeper.model import Event, Secret
 from grantkeeper.model.event import KINDS
-from grantkeeper.webhooks import endpoint_kinds, endpoint_secret, message_body, message_id, signature
+from grantkeeper.webhooks import endpoint_secret, event_kinds, message_body, message_id, signature
 from grantkeeper.webhooks.message import _TOLD
 from house.source import ROOT
 
@@ -122,10 +122,10 @@ def test_an_id_has_no_dot_and_names_the_installation() -> None:
 
 def test_kinds_are_known_ones() -> None:
     """A typing mistake would be an endpoint that is never told."""
-    assert endpoint_kinds("grant.revoked") == {"grant.revoked"}
-    assert endpoint_kinds(()) == frozenset()
+    assert event_kinds("grant.revoked") == {"grant.revoked"}
+    assert event_kinds(()) == frozenset()
     with pytest.raises(InvalidInput, match=r"'grant.conected' is no kind of event. Kinds are client.failing, "):
-        endpoint_kinds(["grant.conected", "grant.revoked"])
+        event_kinds(["grant.conected", "grant.revoked"])
 
 
 def test_the_page_lists_every_kind() -> None:

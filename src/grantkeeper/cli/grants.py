@@ -105,7 +105,8 @@ def revoke(
 ) -> None:
     """Disconnect: end the grant here, and at the provider when no other grant lives on the same consent.
 
-    Ends with 3 when the provider can never be told, because the sealed token does not open.
+    Ends with 5 while the provider was not told: run it again later. Ends with 3 when it cannot be told, because the
+    sealed token does not open or the grant's OAuth client is not configured any more.
     """
     with open_keeper(ctx) as keeper:
         found = keeper.get(grant)
@@ -116,9 +117,12 @@ def revoke(
         if not yes:
             ask()
         done = keeper.revoke(grant, siblings="end" if end_siblings else "keep")
-    _tell_what_ended(done, as_json=as_json)
-    if done.at_provider == "unreadable":
+        gone = found.client not in {each.name for each in keeper.clients}
+    _tell_what_ended(done, gone=gone, as_json=as_json)
+    if done.at_provider == "unreadable" or (done.at_provider == "pending" and gone):
         raise typer.Exit(Exit.YOURS)
+    if done.at_provider == "pending":
+        raise typer.Exit(Exit.WAIT)
 
 
 def _row(grant: Grant) -> tuple[str, ...]:
@@ -190,15 +194,16 @@ def ask() -> None:
         raise typer.Exit(Exit.DENIED)
 
 
-def _tell_what_ended(done: Revocation, *, as_json: bool) -> None:
+def _tell_what_ended(done: Revocation, *, gone: bool, as_json: bool) -> None:
     if as_json:
         data = {"grant": output.grant_data(done.grant), "at_provider": done.at_provider, "siblings": done.siblings}
         output.result_json(data)
         return
+    later = f"its OAuth client {done.grant.client} is not configured: put it back, then run the same command again"
     said = {
         "revoked": "and revoked at the provider",
         "kept": f"the consent stays at the provider for {done.siblings} more",
-        "pending": "but the provider could not be told: run the same command again later",
+        "pending": f"but the provider could not be told: {later if gone else 'run the same command again later'}",
         "unreadable": "but its sealed token does not open: only the person can end it at the provider",
         "nothing_to_revoke": "there was nothing left to revoke at the provider",
     }

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from grantkeeper.errors import GrantkeeperError, InvalidInput
+from grantkeeper.errors import GrantkeeperError, InvalidInput, check_word
 from grantkeeper.model import Account, Grant, TokenSource
 
 from . import google_auth
@@ -158,6 +158,7 @@ def customers(
     """
     make = _maker(None, developer_token, endpoint, version, use_proto_plus=use_proto_plus)
     check_ambiguous(ambiguous)
+    check_word("managers", managers, get_args(Managers))
     tell = skipped or warn
     found = every_account(source, KIND, owner=owner, client=client, managers=managers, skipped=tell)
     return _customers(source, make, found, ambiguous, tell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..errors import InvalidInput, NotFound, printable
+from ..errors import InvalidInput, NotFound, check_word, printable
 from ..model import Grant, GrantRow, GrantStatus, OAuthClient, Store
 from .consent.consents import LIVE, NAMED
 from .inputs import checked_owner
@@ -59,7 +59,7 @@ class GrantVerbs:
     ) -> Iterator[Grant]:
         """Yield grants by id, those that match all that is given, revoked ones included; reads page by page."""
         owner = None if owner is None else checked_owner(owner)
-        statuses = None if status is None else (status,)
+        statuses = _checked(status)
         yield from (row.grant for row in self._pages(owner=owner, client=client, statuses=statuses))
 
     def siblings(self, grant_id: str) -> tuple[Grant, ...]:
@@ -107,7 +107,7 @@ class GrantVerbs:
             email=email,
             owners=None if owners is None else tuple(owners),
             clients=None if clients is None else tuple(clients),
-            statuses=None if status is None else (status,),
+            statuses=_checked(status),
             after=after,
             limit=limit,
         )
@@ -130,3 +130,11 @@ class GrantVerbs:
             if len(rows) < PAGE:
                 return
             after = rows[-1].grant.id
+
+
+def _checked(status: GrantStatus | None) -> tuple[GrantStatus, ...] | None:
+    """Return the statuses that are wanted; a mistyped one would find nothing, and look like an answer."""
+    if status is None:
+        return None
+    check_word("status", status, tuple(GrantStatus))
+    return (status,)

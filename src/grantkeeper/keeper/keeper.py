@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self, get_args
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, check_word
 from ..journal import Journal
 from ..model import (
     DEFAULT_MIN_TTL,
@@ -234,8 +234,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         oauth_client = self.client(client)
         if picker is not None and not isinstance(picker, Picker):
             raise InvalidInput("picker is a Picker, or None.")
-        if other_account not in get_args(OtherAccount):
-            raise InvalidInput('other_account is "refuse" or "add".')
+        check_word("other_account", other_account, get_args(OtherAccount))
         return self._flows.begin(
             checked_owner(owner),
             oauth_client,
@@ -348,6 +347,7 @@ class Keeper(GrantVerbs, AccountVerbs, AuditVerbs, FileVerbs, LinkVerbs, UpkeepV
         refresh tells whether it ended.
         Calling it again is harmless, and repeats a revocation that is `pending`. With `version`, only the grant that
         you looked at is ended: Conflict when it was changed since. `by` goes into the audit log.
+        InvalidInput, and nothing is ended, when `siblings` is neither word.
         """
         return self._revoking.revoke(grant_id, siblings, version=version, by=by)
 

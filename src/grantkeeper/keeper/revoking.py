@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-from ..errors import Conflict, NotFound, SealBroken
+from ..errors import Conflict, NotFound, SealBroken, check_word
 from ..model import AuditEntry, Grant, GrantRow, GrantStatus, Reason, Revocation, Secret
 from .consent.consents import LIVE, has_refresh_token
 from .happened import changes
@@ -81,12 +81,16 @@ class Revoking:
         Where it is not known whether another grant is the same person's, the provider is told only on `end`; that
         other grant is left as it is then, and its next refresh tells whether it ended.
         """
+        check_word("siblings", siblings, get_args(Siblings))
         row = self._end_here(grant_id, by=by, siblings=siblings, version=version)
         others = self.siblings(row.grant)
-        if others and siblings == "keep":
+        if others and siblings != "end":
             return Revocation(grant=self._erased(row), at_provider="kept", siblings=len(others))
         client = self._clients.get(row.grant.client)
         if client is None:
+            # With its token it waits until the client is configured again; without, nobody will ever be told.
+            if row.sealed is None:
+                return Revocation(grant=self._erased(row), at_provider="nothing_to_revoke", siblings=0)
             return Revocation(grant=row.grant, at_provider="pending", siblings=0)
         if client.provider.revocation_endpoint is None:
             return Revocation(grant=self._erased(row), at_provider="nothing_to_revoke", siblings=len(others))

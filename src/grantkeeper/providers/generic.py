@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from ..errors import InvalidInput, Misconfigured, ProviderUnavailable, ProviderWords, printable
+from ..errors import InvalidInput, Misconfigured, ProviderUnavailable, ProviderWords, check_word, printable
 from ..model import Death, Provider, Reason, Request, Response
 from ..strictjson import read_strict_object
 from .addresses import checked_target
@@ -45,6 +45,7 @@ def discovery_request(
     Raises:
         Misconfigured: the issuer is no https URL of a public host, or has a query or fragment (RFC 8414 2).
     """
+    check_word("form", form, ("openid", "oauth"))
     _check_issuer_url(issuer, allow_private_hosts)
     split = urlsplit(issuer)
     path = split.path.rstrip("/")

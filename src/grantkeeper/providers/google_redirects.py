@@ -10,7 +10,7 @@ import re
 from typing import Final, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-from ..errors import Misconfigured, printable
+from ..errors import Misconfigured, check_word, printable
 from .urls import is_loopback, parts
 
 _PRIVATE_ENDINGS: Final = frozenset(
@@ -26,7 +26,9 @@ def check_redirect_uri(redirect_uri: str, *, kind: Literal["web", "installed"] =
 
     Raises:
         Misconfigured: Google would refuse it; the message says which rule and what to write instead.
+        InvalidInput: there is no such kind.
     """
+    check_word("kind", kind, ("web", "installed"))
     problem = _problem(redirect_uri, kind)
     if problem:
         raise Misconfigured(f"The redirect URI {printable(redirect_uri, 200)!r} cannot be used at Google: {problem}")

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from grantkeeper.errors import GrantkeeperError, printable
+from grantkeeper.errors import GrantkeeperError, check_word, printable
 from grantkeeper.model import Picker
 from grantkeeper.web import endings, outcome
 from grantkeeper.web.connect import Connect, SiteWays
@@ -67,8 +67,9 @@ def grantkeeper_app(
         language: `en`, `de`, `fr`, `es` or `ja`; by default each browser chooses, English for those that want another.
 
     Raises:
-        InvalidInput: `done_url` leads elsewhere; there is no such language.
+        InvalidInput: `done_url` leads elsewhere; there is no such language, or no such `other_account`.
     """
+    check_word("other_account", other_account, ("refuse", "add"))
     face = Face(
         keeper=keeper,
         owner=owner,

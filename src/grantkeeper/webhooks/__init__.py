@@ -1,6 +1,6 @@
 """Webhooks by the Standard Webhooks specification: what is posted, how it is signed, when it is tried again."""
 
-from .message import TEST, endpoint_kinds, message_body, message_id
+from .message import TEST, event_kinds, message_body, message_id
 from .retries import GIVEN_UP, RETRIES, Outcome, after_failure, hold, is_over, judged
 from .signing import SECRET_BYTES, SIGNATURE, endpoint_secret, signature
 
@@ -12,8 +12,8 @@ __all__ = [
     "TEST",
     "Outcome",
     "after_failure",
-    "endpoint_kinds",
     "endpoint_secret",
+    "event_kinds",
     "hold",
     "is_over",
     "judged",

@@ -36,8 +36,8 @@ def message_body(event: Event) -> bytes:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def endpoint_kinds(kinds: Iterable[str]) -> frozenset[str]:
-    """Return the kinds of events if each is one; raises InvalidInput. None means all."""
+def event_kinds(kinds: Iterable[str]) -> frozenset[str]:
+    """Return the kinds of events if each is one; raises InvalidInput. No kinds mean all of them."""
     found = frozenset((kinds,) if isinstance(kinds, str) else kinds)
     unknown = sorted(str(each) for each in found - set(KINDS))
     if unknown:

@@ -7,9 +7,16 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
-from grantkeeper.errors import ConsentRequired, DatabaseUnavailable, GrantkeeperError, NotFound, ProviderUnavailable
+from grantkeeper.errors import (
+    ConsentRequired,
+    DatabaseUnavailable,
+    GrantkeeperError,
+    NotFound,
+    ProviderUnavailable,
+    check_word,
+)
 from grantkeeper.keeper.service.working import Working
 from grantkeeper.model import DueGrant, Event, Grant, GrantRow, OAuthClient
 from grantkeeper.model.event import GRANT_CAP_NEAR, GRANT_ENDING
@@ -65,6 +72,7 @@ class Tending:
     """Tends grants that were claimed. Thread-safe."""
 
     def __init__(self, work: Working, *, checks: Checks) -> None:
+        check_word("checks", checks, get_args(Checks))
         self._work = work
         self._checks = checks
         self._clients = {client.name: client for client in work.clients}

@@ -48,6 +48,14 @@ def test_all_keys_are_ended_at_once(home: Home) -> None:
                 keeper.keys.check(secret)
 
 
+def test_where_no_key_is_left_to_end_that_is_said(home: Home) -> None:
+    """Nobody is asked, and nobody has to guess from silence that something was done."""
+    for words in (("--all",), ("--all", "--yes")):
+        done = home.call("keys", "revoke", *words)
+        assert (done.code, done.out, done.err) == (0, "", "There is no key that is not over.\n")
+    assert home.call("keys", "revoke", "--all", "--json").json == []
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

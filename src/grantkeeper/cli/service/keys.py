@@ -92,12 +92,14 @@ def revoke(
         found = (
             [keeper.keys.get(key)] if key is not None else [each for each in keeper.keys.all() if not each.revoked_at]
         )
-        if not yes:
+        if found and not yes:
             _ask(found)
         done = [keeper.keys.revoke(each.id, by=_BY) for each in found]
     if as_json:
         output.result_json([_data(each) for each in done] if every else _data(done[0]))
         return
+    if not done:
+        output.note("There is no key that is not over.")
     for each in done:
         output.result(f"{each.name} ({each.id}) is refused from now on.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from ...accounts import discovery
 from ...accounts.drift import matches
@@ -13,6 +13,7 @@ from ...errors import (
     InvalidInput,
     NotFound,
     ProviderUnavailable,
+    check_word,
     printable,
 )
 from ...model import Account, AccountChanges, AuditEntry, Grant, GrantStatus, Look, Sharing
@@ -44,8 +45,7 @@ class Reach:
 
     def accounts(self, grant_id: str, *, kind: str | None, search: str | None, include: Include) -> list[Account]:
         """Return what is shared and there, or all that is known; looks first where no look was answered yet."""
-        if include not in ("shared", "all"):
-            raise InvalidInput('include is "shared" or "all".')
+        check_word("include", include, get_args(Include))
         if not isinstance(search, str | None):
             raise InvalidInput("search is a part of a name or an id.")
         self._looked_at(grant_id, kind)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...errors import InvalidInput
 from ...model import Account, AccountChanges, Event, Look, Store
+from ...webhooks.message import event_kinds
 from .reach import Include, Reach
 
 
@@ -96,8 +97,11 @@ class AccountVerbs:
         """Return what happened, in order: events with a position greater than `after`, at most `limit` (1 to 1,000).
 
         Whoever goes on from the position of the last event that they saw misses none. `owners` and `clients` are those
-        whose events are wanted; by default all, and those that are about nobody's grant.
+        whose events are wanted; by default all, and those that are about nobody's grant. Raises InvalidInput, also for
+        a `kind` that there is not: whoever waits for a mistyped one waits for ever.
         """
+        if kind is not None:
+            event_kinds(kind)
         if not 0 <= after < 2**63 or not 1 <= limit <= 1000:
             raise InvalidInput("after is an event's position, and limit is 1 to 1,000.")
         return self._store.events.read(

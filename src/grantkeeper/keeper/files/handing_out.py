@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-from ...errors import InvalidInput, Misconfigured, NotFound
+from ...errors import InvalidInput, Misconfigured, NotFound, check_word
 from ...model import AuditEntry, Beside, Event, Grant, GrantStatus, OAuthClient, Reason, Secret, Store
 from ...model.event import GRANT_EXPORTED
 from ..parts import Parts
@@ -23,6 +23,7 @@ class HandingOut:
     """The verb hand_out of a keeper."""
 
     def __init__(self, parts: Parts, *, export: Export) -> None:
+        check_word("export_refresh_tokens", export, get_args(Export))
         self._parts = parts
         self._store: Store = parts.store
         self._vault: Vault = parts.vault

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import timedelta
 from typing import Final
 
-from ...errors import InvalidInput, printable
+from ...errors import InvalidInput, check_word
 from ...model import LANGUAGES, Expectation
 from ..inputs import UNSEEN
 
@@ -34,10 +34,10 @@ def expectation(expect: str | Expectation | None) -> Expectation | None:
         return None
     if isinstance(expect, str):
         expect = _of_text(expect)
-    form = _FORMS.get(expect.kind)
-    if form is None or not form.fullmatch(expect.value) or not expect.value.isprintable():
+    check_word("The kind of an Expectation", expect.kind, tuple(_FORMS))
+    if not _FORMS[expect.kind].fullmatch(expect.value) or not expect.value.isprintable():
         raise InvalidInput(
-            f"expect is no {printable(expect.kind, 40).replace('_', ' ')}.",
+            f"expect is no {expect.kind.replace('_', ' ')}.",
             advice="Write ida@example.com, example.com, or the subject that the provider knows the person by.",
         )
     return expect

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ...errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput
+from ...errors import Conflict, DatabaseUnavailable, GrantkeeperError, InvalidInput, check_word
 from ...model import Invitation, Link, LinkRow, LinkStatus, OAuthClient
 from ...model.event import LINK_EXPIRED
 from ...model.service.links import OPEN
@@ -88,10 +88,13 @@ class Linking:
         """
         if not 1 <= limit <= PAGE_LIMIT:
             raise InvalidInput(f"limit is 1 to {PAGE_LIMIT}.")
+        wanted = None if statuses is None else tuple(statuses)
+        for each in wanted or ():
+            check_word("status", each, tuple(LinkStatus))
         found = self._store.links.page(
             owner=owner,
             client=client,
-            statuses=None if statuses is None else tuple(statuses),
+            statuses=wanted,
             owners=owners,
             clients=clients,
             before=before,

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
-from ...errors import InvalidInput, NotFound, printable
+from ...errors import InvalidInput, NotFound, check_word, printable
 from ...model import (
     Confirm,
     Expectation,
@@ -24,6 +24,7 @@ from ...model import (
     Secret,
 )
 from ...model.service.links import OPEN
+from ..consent.flows import OtherAccount
 from ..consent.invited import sha256
 from ..inputs import checked_owner
 from ..parts import Parts
@@ -49,7 +50,7 @@ class Wish:
     language: str
     message: str
     grant_id: str | None
-    other_account: Literal["refuse", "add"]
+    other_account: OtherAccount
     code: bool
     by: str
 
@@ -94,8 +95,8 @@ class Making:
         return Invitation(link=row.link, url=self._addresses.link(token.reveal()), code=code)
 
     def _checked(self, owner: str, client: OAuthClient, wish: Wish) -> Link:
-        if wish.confirm not in get_args(Confirm) or wish.other_account not in ("refuse", "add"):
-            raise InvalidInput('confirm is "ask", "proof" or "auto", other_account is "refuse" or "add".')
+        check_word("confirm", wish.confirm, get_args(Confirm))
+        check_word("other_account", wish.other_account, get_args(OtherAccount))
         if wish.picker is not None and not isinstance(wish.picker, Picker):
             raise InvalidInput("picker is a Picker, or None.")
         if wish.confirm == "proof" and not wish.return_to:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ...errors import NotFound, printable
+from ...errors import NotFound, check_word, printable
 from ...model import Account, AuditEntry, ClientState, Event, GrantStatus, Link, ListedGrant, Tally
 from ..parts import Parts
 
@@ -51,6 +51,8 @@ class Overview:
 
         `owner` is what their owner begins with: then they are ordered by owner, else by id. `email` is exact.
         """
+        for each in statuses or ():
+            check_word("status", each, tuple(GrantStatus))
         return self._store.overview.page(
             owner=owner, email=email, client=client, statuses=statuses, after=after, limit=limit
         )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ...errors import Conflict, InvalidInput, NotFound, SealBroken, printable
 from ...model import AuditEntry, Beside, Delivery, Endpoint, EndpointRow, Event, Secret
-from ...webhooks import GIVEN_UP, SECRET_BYTES, TEST, endpoint_kinds, endpoint_secret, message_body
+from ...webhooks import GIVEN_UP, SECRET_BYTES, TEST, endpoint_secret, event_kinds, message_body
 from ..parts import Parts
 from .posting import Attempt, Outlet, Posting
 
@@ -61,7 +61,7 @@ class WebhookDesk:
         endpoint = Endpoint(
             id="ep_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower(),
             url=self.posting.checked(url),
-            kinds=endpoint_kinds(kinds),
+            kinds=event_kinds(kinds),
             description=_checked_description(description),
             created_at=self._now(),
             created_by=by,
@@ -94,7 +94,7 @@ class WebhookDesk:
         if url is not None:
             new["url"] = self.posting.checked(url)
         if kinds is not None:
-            new["kinds"] = endpoint_kinds(kinds)
+            new["kinds"] = event_kinds(kinds)
         if description is not None:
             new["description"] = _checked_description(description)
         data = dict(new)

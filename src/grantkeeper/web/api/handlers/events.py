@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from grantkeeper.errors import InvalidInput
 from grantkeeper.web.api.operations import Answer
 from grantkeeper.web.api.values import Page
+from grantkeeper.webhooks.message import event_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 async def read(call: Call) -> Answer:
     """Return events after a position, or the stream of them for who accepts text/event-stream."""
     asked, last = call.query, _last(call)
+    if asked.kind is not None:
+        event_kinds(asked.kind)  # before a stream has begun
 
     async def after(position: int, limit: int) -> Sequence[Event]:
         found = await call.keeper.events(
