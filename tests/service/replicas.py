@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grantkeeper.settings import new_key_file
+from grantkeeper.store import SqlStore
+
+CONFIG = """\
+database = "sqlite:///x.sqlite3"
+key_file = "grantkeeper.key"
+[service]
+url = "https://grants.example.com"
+"""
 PROGRAM = Path(sys.executable).with_name("grantkeeper")
 WAIT = 30.0
 
@@ -29,6 +39,7 @@ class Replica:
     environ: dict[str, str]
     name: str
     port: int = 0
+    program: tuple[str | Path, ...] = (PROGRAM,)
     process: subprocess.Popen[str] = field(init=False)
 
     @property
@@ -41,7 +52,7 @@ class Replica:
         state = str(self.folder / f"{self.name}.state")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", str(self.port), "--drain", "2", "--log-format", "json", *options],
+                [*self.program, "serve", "--port", str(self.port), "--drain", "2", "--log-format", "json", *options],
                 cwd=self.folder,
                 env=self.environ | {"GRANTKEEPER_STATE_FOLDER": state},
                 stdout=subprocess.PIPE,
@@ -82,6 +93,17 @@ class Replica:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
+
+
+def talk(replica: Replica, *parts: bytes, wait: float = 5) -> bytes:
+    """Send bytes as they are and return all that comes back until the other side closes."""
+    with socket.create_connection(("127.0.0.1", replica.port), timeout=wait) as connection:
+        for part in parts:
+            connection.sendall(part)
+        found = b""
+        while chunk := connection.recv(65536):
+            found += chunk
+        return found
 
 
 class Load:
@@ -167,6 +189,24 @@ class Load:
             self.reads += 1
         else:
             self.failed.append(f"{replica.name}: {answer.status}")
+
+
+@contextmanager
+def replica_alone(folder: Path, *program: str | Path) -> Iterator[Replica]:
+    """Run the service over a new SQLite database, started by this program."""
+    (folder / "grantkeeper.toml").write_text(CONFIG)
+    new_key_file(folder / "grantkeeper.key")
+    store = SqlStore(f"sqlite:///{folder / 'x.sqlite3'}")
+    store.migrate()
+    store.close()
+    replica = Replica(folder=folder, environ=environment(), name="one", program=program or (PROGRAM,))
+    replica.start()
+    yield replica
+    if replica.process.poll() is None:
+        replica.process.kill()
+        replica.process.communicate()
+    elif replica.process.stdout is not None:
+        replica.process.stdout.close()
 
 
 def _is_closed(connection: http.client.HTTPConnection) -> bool:

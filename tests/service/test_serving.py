@@ -10,52 +10,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from grantkeeper.settings import new_key_file
-from grantkeeper.store import SqlStore
-from service.replicas import PROGRAM, Replica, environment
+from service.replicas import PROGRAM, Replica, environment, talk
 
 HOST = "grants.example.com"
-CONFIG = f'database = "sqlite:///x.sqlite3"\nkey_file = "grantkeeper.key"\n[service]\nurl = "https://{HOST}"\n'
 LOOK = """
 import ctypes, resource
 from grantkeeper.cli.running.hardening import keep_memory_private
 keep_memory_private()
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Replica]:
-    """The service, running over SQLite."""
-    (tmp_path / "grantkeeper.toml").write_text(CONFIG)
-    new_key_file(tmp_path / "grantkeeper.key")
-    store = SqlStore(f"sqlite:///{tmp_path / 'x.sqlite3'}")
-    store.migrate()
-    store.close()
-    replica = Replica(folder=tmp_path, environ=environment(), name="one")
-    replica.start()
-    yield replica
-    if replica.process.poll() is None:
-        replica.process.kill()
-        replica.process.communicate()
-    elif replica.process.stdout is not None:
-        replica.process.stdout.close()
-
-
-def talk(replica: Replica, *parts: bytes, wait: float = 5) -> bytes:
-    """Send bytes as they are and return all that comes back until the other side closes."""
-    with socket.create_connection(("127.0.0.1", replica.port), timeout=wait) as connection:
-        for part in parts:
-            connection.sendall(part)
-        found = b""
-        while chunk := connection.recv(65536):
-            found += chunk
-        return found
 
 
 def test_no_copy_of_the_memory_is_left_behind() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
@@ -55,7 +56,7 @@ class Background(Protocol):
 class Service:
     """The ASGI application of the service.
 
-    `running.stop()` begins its end; whoever serves it calls that at the first signal.
+    `stop()` begins its end; whoever serves it calls that at the first signal.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Service:
         self._prefix = urlsplit(settings.url).path
         self._names = Names(settings.url)
         self._parts, self._worker = parts, worker
+        self._ending: threading.Thread | None = None
         self._probes = Probes(keeper, running=self.running, metrics=self.metrics, may_read=_reader(keeper, settings))
         self._load = Load(self._dispatch, self.running)
         proxies = Proxies(settings.trusted_proxies)
@@ -87,6 +89,14 @@ class Service:
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def stop(self) -> None:
+        """Say that no new work should come; the worker ends beside the answers under way. May be called again."""
+        self.running.stop()
+        if self._worker is not None and self._ending is None:
+            # A daemon: who hurries the end waits for no worker.
+            self._ending = threading.Thread(target=self._worker.stop, args=(WORKER_PATIENCE,), daemon=True)
+            self._ending.start()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith("/"):  # OPTIONS * (RFC 9110 9.3.7), and addresses for a forward proxy
@@ -132,8 +142,9 @@ class Service:
             await asyncio.to_thread(self._worker.start)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        if self._worker is not None:
-            await asyncio.to_thread(self._worker.stop, WORKER_PATIENCE)
+        self.stop()
+        if self._ending is not None:
+            await asyncio.to_thread(self._ending.join)
         try:
             await self._keeper.run(self._keeper.keeper.keys.flush)
         except GrantkeeperError as error:
