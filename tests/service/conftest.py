@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,7 +16,6 @@ from grantkeeper.keeper import Keeper
 from grantkeeper.settings import ServiceSettings
 from grantkeeper.web.service.app import Service, parts_of
 from grantkeeper.web.service.load import Running
-from service.replicas import Replica, replica_alone
 
 SITE = "https://grants.example.com"
 
@@ -76,10 +74,3 @@ def ask(keeper: Keeper) -> Iterator[Ask]:
     yield make
     for each in made:
         each.close()
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Replica]:
-    """The service as a process, over SQLite."""
-    with replica_alone(tmp_path) as replica:
-        yield replica

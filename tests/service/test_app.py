@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import sqlite3
+import threading
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
+from grantkeeper.aio import AsyncKeeper
+from grantkeeper.cli.running.server import Server, configuration
 from grantkeeper.errors import InvalidInput
 from grantkeeper.keeper import Keeper
 from grantkeeper.settings import ServiceSettings
 from grantkeeper.web.service import service_app
+from grantkeeper.web.service.app import Service
 from service.conftest import SITE, Ask
 
 SPOOFS = {
@@ -212,11 +218,53 @@ def test_a_database_that_is_gone_means_not_ready_and_alive(ask: Ask, keeper: Kee
 def test_stopping_means_not_ready_and_closes_connections(ask: Ask) -> None:
     """R-57: balancers turn away, and nobody sends a next request into a connection that closes."""
     asked = ask(PARTS)
-    asked.service.running.stop()
+    asked.service.stop()
     answer = asked.get("/readyz")
     assert (answer.status_code, answer.json()["why"]) == (503, "stopping")
     assert asked.get("/healthz").status_code == 200
     assert asked.get("/v1/echo/a").headers["connection"] == "close"
+
+
+class AtWork:
+    """A worker that takes as long to end as a test wants."""
+
+    def __init__(self) -> None:
+        self.told, self.may_end, self.times = threading.Event(), threading.Event(), 0
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self, patience: timedelta) -> bool:
+        """End when the test says so."""
+        self.times += 1
+        self.told.set()
+        return self.may_end.wait(patience.total_seconds())
+
+
+def test_the_worker_ends_beside_the_answers_under_way(keeper: Keeper) -> None:
+    """R-57: it is told at the first signal; the end waits for it, and tells it once."""
+    worker = AtWork()
+    service = Service(AsyncKeeper(keeper), ServiceSettings(url=SITE), PARTS, worker=worker)
+    server = Server(configuration(service), service, drain=60)
+
+    async def life() -> list[str]:
+        said: asyncio.Queue[Message] = asyncio.Queue()
+        heard: asyncio.Queue[Message] = asyncio.Queue()
+        alive = asyncio.create_task(service({"type": "lifespan"}, heard.get, said.put))
+        await heard.put({"type": "lifespan.startup"})
+        types = [(await said.get())["type"]]
+        server.handle_exit(signal.SIGTERM, None)
+        assert not await server.on_tick(1)
+        assert await asyncio.to_thread(worker.told.wait, 10)
+        assert not await server.on_tick(2)
+        await heard.put({"type": "lifespan.shutdown"})
+        assert (await asyncio.wait((alive,), timeout=0.1))[1] == {alive}
+        worker.may_end.set()
+        await asyncio.wait_for(alive, 10)
+        return [*types, (await said.get())["type"]]
+
+    assert asyncio.run(life()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert worker.times == 1
 
 
 def test_metrics_are_not_for_everybody(ask: Ask) -> None:
