@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 
 from audit.conftest import KEYS, Open
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import AccountMismatch, InvalidInput
 from grantkeeper.keeper import Keeper
-from grantkeeper.model import Erasure, GrantStatus, Secret
+from grantkeeper.model import Erasure, GrantStatus, LinkStatus, Secret
 from grantkeeper.store import SqlStore, tables
-from grantkeeper.testing import consent
+from grantkeeper.testing import consent, emulated_keeper
 from links.walking import use
 
 IDA = "ida@nordwind-outdoor.example"
 TOM = "tom.becker@nordwind-outdoor.example"
+ODD = [("refreshed_at", "x"), ("generation", 1.5), ("sealed", 7), ("unconfirmed", "x"), ("client", b"\xff")]
 
 
 def everything(keeper: Keeper) -> dict[str, str]:
@@ -189,3 +192,79 @@ def test_who_exported_is_personal(stored: Keeper, emulator: Emulator) -> None:
     assert holding(stored, "erika") == []
     assert {each.kind: each.data for each in stored.events()}["grant.exported"] == {"form": "yaml"}
     assert stored.audit.verify().ok
+
+
+def alter(keeper: Keeper, table: str, of: str, column: str, value: Any) -> None:
+    """Write a value into a row, as somebody with a database client does; SQLite takes any."""
+    assert isinstance(keeper._store, SqlStore)
+    altered = tables.metadata.tables[f"grantkeeper_{table}"]
+    with keeper._store._writing.begin() as connection:
+        connection.execute(update(altered).where(altered.c.id == of).values({column: literal(value)}))
+
+
+def test_a_grant_whose_row_was_altered_hides_no_other_and_not_itself(stored: Keeper, emulator: Emulator) -> None:
+    """O-54r, R-52: the owner's others end as ever, and it ends here, is said, and is an event and an entry, once."""
+    grants = [consent(stored, emulator, "acme", person, other_account="add") for person in (IDA, TOM)]
+    other = consent(stored, emulator, "other", "lucia@casa-verde.example")
+    token = stored.token(grants[1].id).value
+    alter(stored, "grant", grants[0].id, "status", "suspended")
+
+    done = stored.erase("acme", by="cli")
+
+    assert (done.revoked, done.grants, done.pending, done.untold) == (1, 2, (), (grants[0].id,))
+    assert holding(stored, IDA, TOM, *(each.subject for each in grants)) == []
+    assert emulator.introspect(token.reveal()) is None
+    assert {each.status for each in stored.grants("acme")} == {GrantStatus.REVOKED}
+    ended = [each for each in stored.events(kind="grant.revoked") if each.grant_id == grants[0].id]
+    assert [dict(each.data) for each in ended] == [{"reason": "disconnected"}]
+    entries = stored.audit.read(target=f"grant:{grants[0].id}")
+    assert [each.actor for each in entries if each.action == "grant.revoke"] == ["cli"]
+    assert stored.audit.verify().ok
+    assert stored.get(other.id) == other
+    assert stored.erase("acme", by="cli") == Erasure(owner="acme")
+
+
+def test_another_owner_s_altered_row_hinders_no_erasure(stored: Keeper, emulator: Emulator) -> None:
+    """O-54r, O-51: whether the provider may be told cannot be known then, so it is not, and that is said."""
+    mine, other = consent(stored, emulator, "acme", IDA), consent(stored, emulator, "other", IDA)
+    alter(stored, "grant", other.id, "expires_at", 1 << 62)
+
+    done = stored.erase("acme", by="cli")
+
+    assert (done.revoked, done.grants, done.untold) == (0, 1, (mine.id,))
+    assert stored.get(mine.id).status is GrantStatus.REVOKED
+    assert stored.erase("acme", by="cli") == Erasure(owner="acme")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("email", b"\xff"), ("subject", b"\xff"), ("version", "x"), ("created_at", "soon"), ("scopes", b"\xff"), *ODD],
+)
+def test_whatever_was_altered_in_it_is_blanked(tmp_path: Path, emulator: Emulator, column: str, value: object) -> None:
+    """O-54r: what SQLite takes, and no other database; what is no person's may stay, and then it is said each time."""
+    with closing(SqlStore(f"sqlite:///{tmp_path}/a.sqlite3")) as store:
+        store.migrate()
+        with emulated_keeper(emulator, store) as keeper:
+            grant = consent(keeper, emulator, "acme", IDA)
+            alter(keeper, "grant", grant.id, column, value)
+
+            assert keeper.erase("acme", by="cli").untold == (grant.id,)
+
+            assert holding(keeper, IDA, grant.subject) == []
+            left = (grant.id,) if column == "client" else ()
+            assert keeper.erase("acme", by="cli").untold == left
+            assert left or keeper.get(grant.id).status is GrantStatus.REVOKED
+
+
+def test_a_link_that_can_be_read_and_not_saved_keeps_no_erasure_up(tmp_path: Path, emulator: Emulator) -> None:
+    """O-54r, R-52: it is withdrawn all the same, and the erasure comes to its end."""
+    with closing(SqlStore(f"sqlite:///{tmp_path}/a.sqlite3")) as store:
+        store.migrate()
+        with emulated_keeper(emulator, store) as keeper:
+            links = [keeper.link("acme", "google-ads", expect=IDA).link for _ in range(2)]
+            alter(keeper, "link", links[0].id, "language", "x" * 100)
+
+            assert keeper.erase("acme", by="cli").links == 2
+
+            assert {keeper.links.get(each.id).status for each in links} == {LinkStatus.REVOKED}
+            assert holding(keeper, IDA) == []

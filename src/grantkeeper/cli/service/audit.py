@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantkeeper.errors import printable
+from grantkeeper.errors import SealBroken, printable
 
 from .. import output
 from ..exits import Exit
@@ -17,6 +17,7 @@ from ..output import AsJson
 from ..wiring import open_keeper
 
 if TYPE_CHECKING:
+    from grantkeeper.keeper import Keeper
     from grantkeeper.model import Erasure
 
 
@@ -73,9 +74,8 @@ def erase(
     E-mail addresses, subjects and names go; that there was a grant, and who did what, stays. It cannot be undone.
     """
     with open_keeper(ctx) as keeper:
-        grants = sum(1 for _ in keeper.grants(owner))
         if not yes:
-            _ask(owner, grants)
+            _ask(owner, keeper)
         done = keeper.erase(owner, by="cli")
     if as_json:
         lists = {"pending": list(done.pending), "untold": list(done.untold)}
@@ -91,8 +91,12 @@ def erase(
 _NAMES = ("owner", "revoked", "grants", "accounts", "looks", "links", "flows", "events", "entries")
 
 
-def _ask(owner: str, grants: int) -> None:
-    output.note(f"{printable(owner)} has {grants} grant(s). They end, and nothing personal about them is kept.")
+def _ask(owner: str, keeper: Keeper) -> None:
+    try:
+        has = f"{sum(1 for _ in keeper.grants(owner))} grant(s)"
+    except SealBroken as problem:
+        has = f"grants, of which one at least cannot be read: {problem}"
+    output.note(f"{printable(owner)} has {has.rstrip('.')}. They end, and nothing personal about them is kept.")
     if not sys.stdin.isatty():
         output.note("Nothing was changed: there is nobody to ask here; say --yes.")
         raise typer.Exit(Exit.USAGE)
@@ -108,4 +112,4 @@ def _tell(done: Erasure) -> None:
         output.note(f"The provider has not heard of the end of {grant_id} yet: run this again later.")
     for grant_id in done.untold:
         output.note(f"The provider cannot be told of the end of {grant_id}: only its person can end it there, because")
-        output.note("  its OAuth client is not configured any more, or its token does not open.")
+        output.note("  its OAuth client is not configured any more, its token does not open, or its row was altered.")

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ...errors import InvalidInput
-from ...model import AuditEntry, Erasure, Grant, GrantStatus
+from ...errors import InvalidInput, SealBroken
+from ...model import AuditEntry, Erasure, Event, Grant, GrantStatus, Reason
+from ...model.event import GRANT_REVOKED
 from ...model.service.links import OPEN
 from ..inputs import checked_owner
 from ..links.linking import Linking
@@ -19,6 +20,7 @@ from .verifying import ERASE
 log = logging.getLogger("grantkeeper")
 
 PAGE: Final = 200
+_DISCONNECTED: Final = {"reason": str(Reason.DISCONNECTED)}
 
 
 class EndOfOwner:
@@ -46,21 +48,47 @@ class EndOfOwner:
 
     def _end_links(self, owner: str, by: str) -> None:
         """Revoke what could still be followed; one that is used meanwhile leads to a grant, which is ended next."""
-        while page := self._store.links.page(owner=owner, statuses=OPEN, limit=PAGE):
+        before = None
+        while page := self._store.links.page(owner=owner, statuses=OPEN, before=before, limit=PAGE):
             for row in page:
-                with suppress(InvalidInput):  # it was used this moment
+                # It was used this moment; or somebody altered it, and `ErasureStore.erase` ends it (R-52).
+                with suppress(InvalidInput, SealBroken, OverflowError):
                     self._links.revoke(row.link.id, by=by)
+            before = page[-1].link.created_at, page[-1].link.id
 
     def _end_grants(self, owner: str, by: str) -> _Ended:
         """End each grant, here and at the provider; one that is revoked and not told yet is told again."""
         ended, after = _Ended(), ""
-        while page := self._store.grants(owner=owner, after=after, limit=PAGE):
-            for row in page:
-                if row.grant.status is not GrantStatus.REVOKED or row.sealed is not None:
-                    ended.revoked += 1
-                    self._end(row.grant, ended, by)
-            after = page[-1].grant.id
+        while page := self._store.erasing.grants(owner, after=after, limit=PAGE):
+            for grant_id in page:
+                try:
+                    self._end_if_alive(grant_id, ended, by)
+                except SealBroken as problem:  # no reason to erase nothing of all the others (R-52)
+                    log.error("the provider of grant %s is not told of its end: %s", grant_id, problem)  # noqa: TRY400 - a traceback adds nothing
+                    self._give_up(grant_id, owner, by)
+                    ended.untold.append(grant_id)
+            after = page[-1]
         return ended
+
+    def _end_if_alive(self, grant_id: str, ended: _Ended, by: str) -> None:
+        row = self._store.grant(grant_id)
+        if row is not None and (row.grant.status is not GrantStatus.REVOKED or row.sealed is not None):
+            self._end(row.grant, ended, by)
+            ended.revoked += 1
+
+    def _give_up(self, grant_id: str, owner: str, by: str) -> None:
+        """Drop the tokens of a grant whose row, or another's that a revocation may end, cannot be read."""
+        try:
+            return self._revoking.give_up(grant_id)
+        except SealBroken:
+            at = self._parts.now()
+        event = Event(kind=GRANT_REVOKED, at=at, grant_id=grant_id, owner=owner, client="", data=_DISCONNECTED)
+        target = f"grant:{grant_id}"
+        entry = AuditEntry(
+            at=at, actor=by, action="grant.revoke", target=target, owner=owner, data={"unreadable": True}
+        )
+        self._store.erasing.end(grant_id, owner=owner, at=at, beside=self._parts.beside(entry, events=(event,)))
+        return None
 
     def _end(self, grant: Grant, ended: _Ended, by: str) -> None:
         told = self._revoking.revoke(grant.id, "keep", by=by).at_provider

@@ -31,8 +31,9 @@ class AuditVerbs:
         grant, when it was given and ended, and what was done by whom. The owner's id stays: it is yours.
 
         A grant that the provider has not heard of (`pending`) keeps what is needed to tell it: erase again later, until
-        there is none. One whose OAuth client is not configured any more, or whose token does not open, is erased all
-        the same, and is in `untold`: at the provider it lives until its person ends it there.
+        there is none. One whose OAuth client is not configured any more, whose token does not open, or whose row
+        somebody altered, is erased all the same, and is in `untold`: at the provider it lives until its person ends it
+        there.
 
         Backups of the database are not reached.
         """

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from .beside import Beside
 
 Mac: TypeAlias = Callable[[bytes], tuple[str, str]]
 """Signs bytes with a key that is not in the database: returns the key's id and the HMAC-SHA-256, both in hex."""
@@ -76,7 +79,7 @@ class Erasure:
     """What was erased about an owner. `pending` are grants that the provider has not heard of yet: erase again.
 
     `untold` are grants whose provider can never be told, because their OAuth client is not configured here any
-    more, or their token does not open: there only the person can end them.
+    more, their token does not open, or somebody altered a row that has to be read: there only the person can end them.
     """
 
     owner: str
@@ -131,6 +134,12 @@ class AuditStore(Protocol):
 
 class ErasureStore(Protocol):
     """Takes what is personal out of every table; a part of the Store."""
+
+    def grants(self, owner: str, *, after: str, limit: int) -> list[str]:
+        """Return the ids of an owner's grants in order, those greater than `after`, also of what cannot be read."""
+
+    def end(self, grant_id: str, *, owner: str, at: datetime, beside: Beside) -> None:
+        """End a grant whose row cannot be read, and write what is beside it: of its values only the times stay."""
 
     def erase(self, owner: str, *, entry: AuditEntry, mac: Mac) -> Erasure:
         """Erase what is personal about an owner's ended grants, links and entries, in one transaction."""

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 
-from ....model import AuditEntry, Erasure, GrantStatus, LinkStatus, Mac
+from ....model import AuditEntry, Beside, Erasure, GrantStatus, LinkStatus, Mac, Reason
 from ....model.event import NAMING_NOBODY
 from ....model.service.links import OPEN
 from ... import tables
 from ...rows import instant, searchable
 from ..access import Access
+from ..beside import write_beside
 from .log import append
 
 ERASED: Final = "erased:"
@@ -32,6 +46,31 @@ _GRANTS: Final = (
         imported=None,
         imported_once=None,
         version=_GRANT.version + 1,
+    )
+)
+_LATER_IDS: Final = (
+    select(_GRANT.id).where(_GRANT.owner == _OF_OWNER, _GRANT.id > bindparam("last")).order_by(_GRANT.id)
+)
+_AT: Final[BindParameter[int]] = bindparam("ended_at", type_=BigInteger)
+_TIMES: Final = ("expires_at", "ends_at", "due_at", "used_at", "used_on", "checked_at", "refused_at", "warned_at")
+_NOTHING: Final = (*_TIMES, "data_key", "sealed", "lease_owner", "lease_until", "sent_at", "sharing")
+_END: Final = (
+    update(tables.grant)
+    .where(_GRANT.id == bindparam("key"), _GRANT.owner == _OF_OWNER)
+    .values(
+        status=str(GrantStatus.REVOKED),
+        reason=str(Reason.DISCONNECTED),
+        ended=_GRANT.id,
+        **dict.fromkeys(("email", "scopes", "missing", "extra"), ""),
+        **dict.fromkeys(("generation", "sends", "unconfirmed"), 0),
+        **dict.fromkeys(_NOTHING),
+        **{
+            name: case((_GRANT[name].between(0, _AT), _GRANT[name]), else_=_AT)
+            for name in ("created_at", "consented_at")
+        },
+        refreshed_at=case((_GRANT.refreshed_at.between(0, _AT), _GRANT.refreshed_at)),
+        updated_at=_AT,
+        version=_AT,  # greater than any that was counted: nobody who read the row before saves it
     )
 )
 _ACCOUNTS: Final = delete(tables.account).where(tables.account.c.grant_id.in_(_IDS))
@@ -72,6 +111,23 @@ class Erasing:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    def grants(self, owner: str, *, after: str, limit: int) -> list[str]:
+        """Return the ids of an owner's grants in order, those greater than `after`, also of what cannot be read."""
+        given = {"whose": searchable(owner), "last": searchable(after)}
+        return [row.id for row in self._access.read(_LATER_IDS.limit(limit), given)]
+
+    def end(self, grant_id: str, *, owner: str, at: datetime, beside: Beside) -> None:
+        """End a grant whose row cannot be read, and write what is beside it: of its values only the times stay."""
+        given = {"key": searchable(grant_id), "whose": searchable(owner), "ended_at": instant(at)}
+
+        def work(connection: Connection) -> int:
+            changed = connection.execute(_END, given).rowcount
+            if changed:
+                write_beside(connection, beside)
+            return changed
+
+        self._access.written(work, None)  # a second time nothing else comes of it
 
     def erase(self, owner: str, *, entry: AuditEntry, mac: Mac) -> Erasure:
         """Erase what is personal about an owner's ended grants, and write that it was done, or nothing of it."""
