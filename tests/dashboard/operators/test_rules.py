@@ -80,6 +80,18 @@ def test_a_session_ends_with_the_rule_that_let_its_operator_in(
     assert now(keeper, sam, rules) == "admin"
 
 
+@pytest.mark.parametrize(("hosted", "role"), [("fjord-media.example", "operator"), (None, "")])
+def test_a_domain_lets_no_account_in_that_only_looks_like_its_own(
+    keeper: Keeper, emulator: Emulator, rules: SignIn, hosted: str | None, role: str
+) -> None:
+    """V-36: who came in by their address, with an account of no organisation, is out once only a domain comes in."""
+    claims(emulator, hd=hosted)
+    sam = sign_in(keeper, emulator, rules, SAM)
+    by_domain = replace(rules, emails={}, domains=(SAM.partition("@")[2],), role="operator")
+
+    assert now(keeper, sam, by_domain) == role
+
+
 def test_a_role_that_was_given_by_hand_stays_as_long_as_the_rule_is_there(
     keeper: Keeper, emulator: Emulator, rules: SignIn
 ) -> None:

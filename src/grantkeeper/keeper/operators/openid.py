@@ -153,6 +153,7 @@ class OpenIdSignIn:
             name=identity.name,
             issuer=identity.issuer,
             subject=identity.subject,
+            hosted_domain=folded(identity.hosted_domain),
         )
         beside = self._parts.beside(entry(new, "operator.add", BY_RULE, self._now(), {"role": role}))
         self._store.add(new, beside=beside)
@@ -165,7 +166,8 @@ class OpenIdSignIn:
         """
         if email != operator.email and any(each.disabled_at is None for each in self._store.of(email=email)):
             raise self._refused(identity, "its e-mail address is another operator's by now")
-        now = replace(operator, email=email, role=operator.role if operator.created_by == ROLE_BY_HAND else role)
+        kept = operator.role if operator.created_by == ROLE_BY_HAND else role
+        now = replace(operator, email=email, hosted_domain=folded(identity.hosted_domain), role=kept)
         if now == operator:
             return operator
         beside = self._parts.beside(entry(now, "operator.role", BY_RULE, self._now(), {"role": now.role}))

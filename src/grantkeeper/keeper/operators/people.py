@@ -43,7 +43,15 @@ def checked_role(role: str) -> Role:
 
 
 def new_operator(
-    email: str, role: Role, *, at: datetime, by: str, name: str = "", issuer: str = "", subject: str = ""
+    email: str,
+    role: Role,
+    *,
+    at: datetime,
+    by: str,
+    name: str = "",
+    issuer: str = "",
+    subject: str = "",
+    hosted_domain: str = "",
 ) -> Operator:
     """Return an operator with a random id of 128 bits."""
     return Operator(
@@ -55,6 +63,7 @@ def new_operator(
         name=name,
         issuer=issuer,
         subject=subject,
+        hosted_domain=hosted_domain,
     )
 
 

@@ -24,16 +24,8 @@ RULED: Final = frozenset({BY_RULE, ROLE_BY_HAND})
 
 
 def role_of(rules: SignIn, client: OAuthClient, identity: Identity) -> Role | None:
-    """Return the role that the rules give to this person, None when they let them not in.
-
-    Where the provider names organisations, one of the domains has to be the person's: a consumer's account may have
-    any address, and keep it when its owner has left.
-    """
-    email, hosted = folded(identity.email), folded(identity.hosted_domain)
-    by_domain = email not in _emails(rules)
-    if by_domain and (client.provider.hosted_domains or hosted) and hosted not in _domains(rules):
-        return None
-    return _role(rules, email)
+    """Return the role that the rules give to this person, None when they let them not in."""
+    return _role(rules, client, folded(identity.email), folded(identity.hosted_domain))
 
 
 def standing(rules: SignIn | None, clients: Mapping[str, OAuthClient], operator: Operator) -> Operator | None:
@@ -49,7 +41,7 @@ def standing(rules: SignIn | None, clients: Mapping[str, OAuthClient], operator:
     client = None if rules is None else clients.get(rules.client)
     if rules is None or client is None or client.provider.issuer != operator.issuer:
         return None
-    role = _role(rules, folded(operator.email))
+    role = _role(rules, client, folded(operator.email), operator.hosted_domain)
     if role is None or operator.created_by != BY_RULE:
         return None if role is None else operator
     return replace(operator, role=min(role, operator.role, key=ROLES.index))
@@ -60,10 +52,17 @@ def role_from(operator: Operator) -> Literal["rule", "hand"]:
     return "rule" if operator.created_by == BY_RULE else "hand"
 
 
-def _role(rules: SignIn, email: str) -> Role | None:
+def _role(rules: SignIn, client: OAuthClient, email: str, hosted: str) -> Role | None:
+    """Return the role of who has this address, and an account of this organisation.
+
+    Where the provider names organisations, one of the domains has to be the person's: a consumer's account may have
+    any address, and keep it when its owner has left.
+    """
     listed = _emails(rules).get(email)
     if listed is not None:
         return checked_role(listed)
+    if (client.provider.hosted_domains or hosted) and hosted not in _domains(rules):
+        return None
     name, _, domain = email.rpartition("@")
     return checked_role(rules.role) if name and "@" not in name and domain in _domains(rules) else None
 

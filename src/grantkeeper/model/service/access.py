@@ -83,6 +83,7 @@ class KeyUse:
 class Operator:
     """A person of the business. (`issuer`, `subject`) is who it is once they signed in by OpenID Connect, else "".
 
+    `hosted_domain` is the organisation whose account that was, where the provider names organisations, else "".
     The verbs give the role of now; `ruled_out` when the rule that let them in is gone, and they cannot come in.
     """
 
@@ -94,6 +95,7 @@ class Operator:
     name: str = ""
     issuer: str = ""
     subject: str = ""
+    hosted_domain: str = ""
     disabled_at: datetime | None = None
     seen_at: datetime | None = None
     ruled_out: bool = False

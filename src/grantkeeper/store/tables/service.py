@@ -107,6 +107,7 @@ operator: Final = Table(
     Column("email", exact(EMAIL_LENGTH), nullable=False),
     Column("issuer", exact(ISSUER_LENGTH, ascii_only=True), nullable=False),
     Column("subject", exact(SUBJECT_LENGTH, ascii_only=True), nullable=False),
+    Column("hosted_domain", exact(NAME_LENGTH), nullable=False),
     Column("name", LONG, nullable=False),
     Column("role", String(WORD_LENGTH), nullable=False),
     Column("created_at", INSTANT, nullable=False),

@@ -157,6 +157,7 @@ def _create_operators() -> None:
         sa.Column("email", exact(320), nullable=False),
         sa.Column("issuer", exact(255, ascii_only=True), nullable=False),
         sa.Column("subject", exact(255, ascii_only=True), nullable=False),
+        sa.Column("hosted_domain", exact(255), nullable=False),
         sa.Column("name", LONG, nullable=False),
         sa.Column("role", sa.String(64), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),

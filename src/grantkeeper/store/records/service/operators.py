@@ -27,7 +27,12 @@ _ENABLED: Final = _OPERATOR.disabled_at.is_(None)
 _ROLES: Final = frozenset(get_args(Role))
 _MALFORMED: Final = (TypeError, ValueError, OverflowError)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LIMITS: Final = {"email": tables.EMAIL_LENGTH, "issuer": tables.ISSUER_LENGTH, "subject": tables.SUBJECT_LENGTH}
+_LIMITS: Final = {
+    "email": tables.EMAIL_LENGTH,
+    "issuer": tables.ISSUER_LENGTH,
+    "subject": tables.SUBJECT_LENGTH,
+    "hosted_domain": tables.NAME_LENGTH,
+}
 
 _BY_ID: Final = select(tables.operator).where(_OPERATOR.id == bindparam("key"))
 _ALL: Final = select(tables.operator).order_by(_OPERATOR.created_at, _OPERATOR.id)
@@ -256,6 +261,7 @@ def _values(operator: Operator) -> dict[str, Any]:
             "email": operator.email,
             "issuer": operator.issuer,
             "subject": operator.subject,
+            "hosted_domain": operator.hosted_domain,
             "name": operator.name,
             "role": operator.role,
             "created_at": instant(operator.created_at),
@@ -283,7 +289,7 @@ def _session_values(session: Session) -> dict[str, Any]:
 def _operator(columns: Row[Any]) -> Operator:
     """Return the operator; raises SealBroken when somebody altered the row: an unknown role is never taken for one."""
     try:
-        (ident, email, issuer, subject, name, role, created, created_by, disabled, seen) = tuple(columns)[:10]
+        (ident, email, issuer, subject, hosted, name, role, created, created_by, disabled, seen) = tuple(columns)[:11]
         created_at = moment(created)
         if created_at is None or role not in _ROLES:
             raise ValueError
@@ -292,6 +298,7 @@ def _operator(columns: Row[Any]) -> Operator:
             email=email,
             issuer=issuer,
             subject=subject,
+            hosted_domain=hosted,
             name=name,
             role=role,
             created_at=created_at,
