@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import DatabaseUnavailable, Misconfigured
 from . import tables
 from .engine.reader import patient
-from .failures import RUN_INIT
+from .engine.writing import cause
+from .failures import LOCK_TIMEOUT, RUN_INIT, error_code
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _ALEMBIC: Final = threading.Lock()
@@ -28,6 +29,9 @@ _LOCK_SECONDS: Final = 5
 _STEP_SECONDS: Final = 86400.0
 """How long one step may take: an index of a large table takes minutes, and would never be there if it were given up."""
 _LOCK_NAME: Final = "CONCAT('grantkeeper ', SHA1(DATABASE()))"  # names are the server's, and at most 64 long
+_WAIT_SECONDS: Final = 50
+"""Whoever comes second waits for the first: longer than small tables take, and no longer than a person waits."""
+_LOCK_NUMBER: Final = int.from_bytes(b"grantkee")  # of this database only
 _UNDER_CHANGE: Final = "Another process changes the database's tables right now."
 _VERSION: Final = table(tables.VERSION_TABLE, column("version_num"))
 
@@ -97,7 +101,7 @@ def _upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with _ALEMBIC, engine.begin() as connection, _slowly(connection), _alone(connection):
+    with _ALEMBIC, _first(engine), engine.begin() as connection, _slowly(connection), _alone(connection):
         if _is_done(connection):
             return
         config.attributes["connection"] = connection
@@ -112,6 +116,31 @@ def _slowly(connection: Connection) -> Iterator[None]:
     """Let each step take its time, the commit excepted, which is over before the connection goes back to its pool."""
     with patient(connection.connection.driver_connection, _STEP_SECONDS):
         yield
+
+
+@contextmanager
+def _first(engine: Engine) -> Iterator[None]:
+    """Keep other processes from beginning what this one is at, on PostgreSQL: an index is built once, by one.
+
+    The lock is that of a transaction of a connection of its own, since the steps are several transactions; a proxy
+    that pools transactions may be in front. A database without such locks goes without: who is overtaken tries again.
+    """
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect() as connection:
+        with _slowly(connection):
+            try:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})")
+            except DBAPIError as error:
+                if error_code(cause(error)) == LOCK_TIMEOUT:
+                    raise DatabaseUnavailable(_UNDER_CHANGE, advice="Try again.") from None
+                if error.connection_invalidated:
+                    raise
+        yield
+        with suppress(DBAPIError):  # the connection is lost, and the lock with it
+            connection.rollback()
 
 
 @contextmanager

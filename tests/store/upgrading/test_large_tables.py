@@ -13,8 +13,8 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
 from databases import MariaServer, PostgresServer
-from grantkeeper.errors import Misconfigured
-from grantkeeper.store import SqlStore, rows, tables
+from grantkeeper.errors import DatabaseUnavailable, Misconfigured
+from grantkeeper.store import SqlStore, rows, schema, tables
 from grantkeeper.store.engine import engine_for
 from store.made import grant_row
 from store.upgrading.test_kills import differences
@@ -24,6 +24,7 @@ INDEX = "CREATE INDEX grantkeeper_grant_email"
 SECONDS = 0.3
 SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mariadb": "SELECT SLEEP(1)"}
 LOCKED = "SELECT mode FROM pg_locks WHERE relation = '{}'::regclass AND granted"
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 READERS_WAIT, WRITERS_WAIT = "AccessExclusiveLock", "ShareLock"
 
 
@@ -113,3 +114,75 @@ def test_a_step_that_takes_longer_than_a_call_is_waited_for(kind: str, request: 
         assert slow
         with store._engine.connect() as connection, pytest.raises(DBAPIError):
             connection.exec_driver_sql(SLEEP[kind])
+
+
+def counted(url: str) -> int:
+    """Upgrade, in a process of its own; returns how many indexes it began."""
+    with closing(SqlStore(url)) as store:
+        begun = noted(store, "CREATE INDEX", "CREATE UNIQUE INDEX")
+        store.migrate()
+        store.check()
+    return len(begun)
+
+
+def noted(store: SqlStore, *beginnings: str) -> list[str]:
+    """Return a list of the statements with these beginnings, which grows."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.lstrip().startswith(beginnings):
+            found.append(statement)
+
+    sqlalchemy.event.listen(store._engine, "before_cursor_execute", note)
+    return found
+
+
+def test_who_upgrades_beside_a_long_upgrade_waits_and_builds_nothing_twice(upgraded: str) -> None:
+    """R-63: an index that takes minutes is begun by one; the other finds all of it done."""
+    beside, second = engine_for(upgraded), []
+
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, closing(SqlStore(upgraded)) as store:
+
+        def begin_another(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if not statement.startswith(INDEX):
+                return
+            second.append(pool.submit(counted, upgraded))
+            with beside.connect() as other:
+                while not other.exec_driver_sql(WAITING).scalar():
+                    assert not second[0].done(), second[0].result()
+
+        sqlalchemy.event.listen(store._engine, "before_cursor_execute", begin_another)
+        store.migrate()
+        assert [each.result(60) for each in second] == [0]
+    beside.dispose()
+
+
+def test_who_waits_too_long_for_another_s_upgrade_says_so(upgraded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-63: and has begun nothing; that it can be tried again is said, too."""
+    monkeypatch.setattr(schema, "_WAIT_SECONDS", 1)
+    beside = engine_for(upgraded).execution_options(writing=True)
+    with closing(SqlStore(upgraded)) as store, beside.connect() as other:
+        other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({schema._LOCK_NUMBER})")
+        begun = noted(store, "CREATE", "ALTER")
+        with pytest.raises(DatabaseUnavailable, match="Another process changes the database's tables") as refused:
+            store.migrate()
+        assert (begun, refused.value.advice) == ([], "Try again.")
+        other.rollback()
+        store.migrate()
+        store.check()
+    beside.dispose()
+
+
+def test_a_database_without_such_locks_is_upgraded_without(upgraded: str) -> None:
+    """A relative of PostgreSQL need not have them; neither the lock nor what comes after hangs on it."""
+    with closing(SqlStore(upgraded)) as store:
+
+        def unknown(_connection: object, _cursor: object, statement: str, given: Any, *_rest: object) -> Any:
+            return statement.replace("pg_advisory_xact_lock", "no_such_function"), given
+
+        sqlalchemy.event.listen(store._engine, "before_cursor_execute", unknown, retval=True)
+        asked = noted(store, "SELECT pg_advisory", "SELECT no_such_function")
+        store.migrate()
+        store.check()
+        assert len(asked) == 1
+        assert differences(store) == []
