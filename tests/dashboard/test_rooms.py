@@ -331,6 +331,18 @@ def test_a_webhook_is_added_changed_and_removed(admin: Staff, keeper: Keeper, em
     assert keeper.webhooks.all() == []
 
 
+def test_a_webhook_that_cannot_be_read_is_named_and_can_be_removed(admin: Staff, keeper: Keeper) -> None:
+    """R-52: on the page that lists the others."""
+    endpoint, _ = keeper.webhooks.add("https://hooks.fjord.example/x", by="cli")
+    with keeper._store._engine.begin() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql("UPDATE grantkeeper_endpoint SET kinds = 'x'")
+    page = admin.get("/webhooks")
+    assert f"{endpoint.id}</bdi> is told nothing: somebody altered its row." in page.text
+    admin.submit(page, "remove-1")
+
+    assert (keeper.webhooks.unreadable(), endpoint.id in admin.get("/webhooks").text) == ([], False)
+
+
 def test_deliveries_are_listed_and_replayed(admin: Staff, keeper: Keeper, connect: Connect) -> None:
     """What waits, was delivered, or is dead; one delivery again, or all that are dead."""
     endpoint, _ = keeper.webhooks.add("https://hooks.fjord.example/x", by="cli")

@@ -13,9 +13,9 @@ import pytest
 from grantkeeper import Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import InvalidInput
-from grantkeeper.keeper.service.posting import LEASE, Attempt, Outlet
+from grantkeeper.keeper.service.posting import Attempt, Outlet
 from grantkeeper.model import Delivery, Event
-from grantkeeper.webhooks import RETRIES
+from grantkeeper.webhooks import LEASE, RETRIES
 from grantkeeper.worker import Delivering, Worker
 from webhooks.conftest import Opens, opener
 from webhooks.receiver import Receiver, listening

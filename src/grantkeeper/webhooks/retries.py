@@ -26,8 +26,18 @@ that a receiver which broke on a Friday evening has everything on Monday."""
 JITTER: Final = 0.1
 """Each wait is longer by up to a tenth: what failed together is not tried again together."""
 
+LEASE: Final = timedelta(minutes=2)
+"""How long a delivery is one process's: longer than a post and what comes before it takes."""
+
+LEASES: Final = (*(max(LEASE, wait) for wait in RETRIES), LEASE)
+"""The same, of one that was taken never before, once, and so on. Where nobody writes down how an attempt went, because
+whoever makes it dies of it, the next one comes when it would after a failure, and there are as many."""
+
 GIVEN_UP: Final = timedelta(days=5)
-"""How long a delivery may wait at most, and how long an endpoint may do nothing but fail before it is disabled."""
+"""How long a delivery may be due at most, and how long an endpoint may do nothing but fail before it is disabled."""
+
+LET_GO: Final = timedelta(days=10)
+"""How long one may be due that was never tried: no worker may have run for days."""
 
 PROVEN: Final = timedelta(hours=12)
 """So old is a delivery at least whose failure disables its endpoint: when nothing happened for days, the one failure of

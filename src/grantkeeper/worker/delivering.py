@@ -89,12 +89,13 @@ class Delivering:
             return int(free > 0 and not self._busy[name] and tried < max(self._threads // _FAILING_SHARE, 1))
 
     def _begin(self, due: Due) -> bool:
-        """Begin a post in a thread of its own; False when there is none: it is due again when its claim ends."""
+        """Begin a post in a thread of its own; False when there is none: it is due again a little later."""
         with self._changed:
             self._busy[due.row.endpoint.id] += 1
         begun = is_started(threading.Thread(target=self._post, args=(due,), name="grantkeeper-hook", daemon=True))
         if not begun:
             self._ended(due)
+            self._posting.put_back(due)
         return begun
 
     def _post(self, due: Due) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from cli.conftest import Home
 from grantkeeper import Keeper, Settings
 from grantkeeper.model import Event
+from grantkeeper.store import SqlStore, tables
 from grantkeeper.worker import Delivering
 from webhooks.receiver import Receiver, listening
 
@@ -168,3 +170,20 @@ def test_events_are_followed_as_they_happen(home: Home) -> None:
             assert process.wait(timedelta(seconds=20).total_seconds()) == 130
 
     assert [first["position"], second["position"]] == [1, 2]
+
+
+def test_an_endpoint_that_cannot_be_read_is_named_and_can_be_removed(desk: Home, receiver: Receiver) -> None:
+    """R-52: on the side, so that a program which reads the list is not disturbed."""
+    with opened(desk) as keeper:
+        good, bad = (keeper.webhooks.add(receiver.url)[0].id for _ in range(2))
+        assert isinstance(keeper._store, SqlStore)
+        with keeper._store._writing.begin() as connection:
+            connection.execute(update(tables.endpoint).where(tables.endpoint.c.id == bad).values(created_at="x"))
+
+    for options in ((), ("--json",)):
+        listed = desk.call("webhooks", "list", *options)
+        assert (listed.code, bad in listed.out, good in listed.out) == (0, False, True)
+        assert f"grantkeeper webhooks remove {bad}" in listed.err
+    removed = desk.call("webhooks", "remove", bad, "--yes")
+    assert (removed.code, removed.out) == (0, f"{bad} is told nothing more.\n")
+    assert bad not in desk.call("webhooks", "list").err

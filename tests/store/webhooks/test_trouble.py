@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import update
 
 from grantkeeper.model import NOTHING, Endpoint
 from grantkeeper.store import SqlStore, tables
+from grantkeeper.webhooks import LEASE, RETRIES
 from store.made import NOW, endpoint_row
 from store.webhooks.test_deliveries import claimed, delivered, failed, happen
 
@@ -144,6 +146,67 @@ def test_what_is_posted_just_now_is_not_given_up(store: SqlStore, endpoint: str)
     assert store.webhooks.give_up(before=before, now=before, error="too_old", limit=10) == 1
 
 
+def test_a_delivery_that_whoever_takes_it_dies_of_is_taken_ten_times(store: SqlStore, endpoint: str) -> None:
+    """R-52, R-53: each claim is an attempt, and the next comes no sooner than after a failure; then it is dead."""
+    happen(store, 2)
+    good, bad = claimed(store)
+    store.webhooks.end(good.delivery, delivered(good.delivery), now=NOW)
+    at, taken = timedelta(), [timedelta()]
+    while store.webhooks.deliveries(statuses=("waiting",)):
+        at += timedelta(minutes=1)
+        taken += [at for due in claimed(store, later=at) if due.delivery.id == bad.delivery.id]
+
+    assert [after - before for before, after in pairwise(taken)] == [max(wait, LEASE) for wait in RETRIES]
+    (dead,) = store.webhooks.deliveries(statuses=("dead",))
+    assert (dead.id, dead.attempts, dead.last_error) == (bad.delivery.id, 10, "unrecorded")
+    assert (dead.due_at, store.webhooks.ready(now=NOW + at)) == (None, [])
+
+
+def test_a_delivery_that_nobody_began_to_post_was_no_attempt(store: SqlStore, endpoint: str) -> None:
+    """It is due again when it is said; one that is somebody else's by now is left alone."""
+    happen(store)
+    (due,) = claimed(store)
+    store.webhooks.put_back(due.delivery, due_at=NOW + HOUR)
+    (again,) = claimed(store, later=HOUR)
+    assert again.delivery.attempts == 0
+    store.webhooks.put_back(due.delivery, due_at=NOW)
+    assert claimed(store, later=HOUR) == []
+
+
+@pytest.mark.parametrize("attempts", [-20, -1, 1001, 32767])
+def test_a_delivery_with_no_count_of_attempts_is_posted_to_nobody(
+    store: SqlStore, endpoint: str, attempts: int
+) -> None:
+    """R-52: it is dead, says why, and can be replayed; the others are taken."""
+    happen(store, 2)
+    alter = update(tables.delivery).where(tables.delivery.c.id == store.webhooks.deliveries()[0].id)
+    with store._writing.begin() as connection:
+        connection.execute(alter.values(attempts=attempts))
+    assert len(claimed(store)) == 1
+    with store._writing.begin() as connection:
+        connection.execute(alter.values(attempts=3))
+    assert [each.last_error for each in store.webhooks.deliveries(statuses=("dead",))] == ["unreadable"]
+
+
+def test_what_waits_for_an_endpoint_that_cannot_be_read_is_given_up_by_age(store: SqlStore, endpoint: str) -> None:
+    """R-53: the queue is bounded by time whoever has not taken it, and why; what is leased or younger stays."""
+    store.webhooks.add(endpoint_row("b"), beside=NOTHING)
+    with store._writing.begin() as connection:
+        connection.execute(update(tables.endpoint).where(tables.endpoint.c.id == "b").values(created_at=1 << 62))
+    happen(store, 2, before=timedelta(days=11))
+    happen(store, 1, before=timedelta(days=9))
+    assert len(claimed(store)) == 3
+    limits = {"before": NOW - timedelta(days=10), "now": NOW, "error": "too_old"}
+
+    assert store.webhooks.let_go(**limits, limit=1) == 1  # type: ignore[arg-type]
+    assert store.webhooks.let_go(**limits, limit=9) == 1  # type: ignore[arg-type]
+    assert store.webhooks.let_go(**limits, limit=9) == 0  # type: ignore[arg-type]
+    assert {(each.endpoint_id, each.last_error) for each in store.webhooks.deliveries(statuses=("dead",))} == {
+        ("b", "too_old")
+    }
+    assert store.webhooks.unreadable() == ["b"]
+
+
 def test_looking_for_what_is_old_takes_no_lock(store: SqlStore, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While there is none, nobody who writes waits for it."""
     tried_long_ago(store)
@@ -156,6 +219,7 @@ def test_looking_for_what_is_old_takes_no_lock(store: SqlStore, endpoint: str, m
 
     monkeypatch.setattr(store._writer, "change", counted)
     assert store.webhooks.give_up(before=NOW - timedelta(days=7), now=NOW, error="too_old", limit=10) == 0
+    assert store.webhooks.let_go(before=NOW - timedelta(days=7), now=NOW, error="too_old", limit=10) == 0
     assert store.webhooks.mend(now=NOW, limit=10) == 0
     assert store.webhooks.prune(before=NOW, limit=10) == 0
     assert store.events.prune(before=NOW - timedelta(days=7)) == 0

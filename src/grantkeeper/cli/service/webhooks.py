@@ -12,8 +12,10 @@ from grantkeeper.cli.exits import Exit
 from grantkeeper.cli.grants import ask
 from grantkeeper.cli.output import AsJson
 from grantkeeper.cli.wiring import open_keeper
+from grantkeeper.errors import SealBroken, printable
 
 if TYPE_CHECKING:
+    from grantkeeper.keeper import Keeper
     from grantkeeper.model import Delivery, Endpoint
 
 _BY: Final = "cli"
@@ -50,14 +52,17 @@ def add(
 def list_endpoints(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List endpoints: how they stand, what they want."""
     with open_keeper(ctx) as keeper:
-        found = keeper.webhooks.all()
+        found, unreadable = keeper.webhooks.all(), keeper.webhooks.unreadable()
+    for name in unreadable:
+        output.note(f"{name} is told nothing: somebody altered its row. Restore that from a backup, or remove it:")
+        output.note(f"  grantkeeper webhooks remove {name}")
     if as_json:
         output.result_json([_data(each) for each in found])
         return
-    if not found:
+    if not found and not unreadable:
         output.note("Nobody is told. Add an endpoint: grantkeeper webhooks add URL")
-        return
-    output.table(("ENDPOINT", "URL", "STATUS", "LAST DELIVERY", "KINDS"), (_row(each) for each in found))
+    elif found:
+        output.table(("ENDPOINT", "URL", "STATUS", "LAST DELIVERY", "KINDS"), (_row(each) for each in found))
 
 
 def show(ctx: typer.Context, endpoint: EndpointId, as_json: AsJson = False) -> None:
@@ -187,12 +192,22 @@ def remove(
 ) -> None:
     """Delete an endpoint and its deliveries."""
     with open_keeper(ctx) as keeper:
-        found = keeper.webhooks.get(endpoint)
+        found = _readable(keeper, endpoint)
         if not yes:
-            output.note(f"Deletes {found.id} ({found.url}), and whatever waits for it.")
+            where = found.url if found else "somebody altered its row"
+            output.note(f"Deletes {printable(endpoint)} ({where}), and whatever waits for it.")
             ask()
         keeper.webhooks.remove(endpoint, by=_BY)
-    _tell(found, f"{found.id} is told nothing more.", as_json=as_json)
+    said = f"{printable(endpoint)} is told nothing more."
+    data = _data(found) if found else {"id": endpoint}
+    output.result_json(data) if as_json else output.result(said)
+
+
+def _readable(keeper: Keeper, endpoint_id: str) -> Endpoint | None:
+    try:
+        return keeper.webhooks.get(endpoint_id)
+    except SealBroken:  # what is left is to remove it
+        return None
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -207,8 +222,9 @@ _WHY: Final = {
     "gone": "It wants nothing more",
     "not_allowed": "The settings do not allow this address (any more).",
     "no_secret": "Its secret does not open: see `grantkeeper doctor`, or rotate it.",
-    "too_old": "It waited for five days.",
-    "unreadable": "The event is gone, or somebody altered it.",
+    "too_old": "It was due for five days, and nobody could post it.",
+    "unreadable": "The event is gone, or somebody altered it, or the delivery.",
+    "unrecorded": "It was taken ten times, and whoever did never wrote down how that went.",
 }
 
 

@@ -16,7 +16,7 @@ from ...errors import InvalidInput, ProviderUnavailable, SealBroken
 from ...model import AuditEntry, Delivery, Due, Endpoint, EndpointRow, Request, Response, Sealed, Secret, Transport
 from ...oauth.reading import retry_after
 from ...providers.addresses import PublicOnly, checked_target
-from ...webhooks import after_failure, hold, is_over, judged, message_body, message_id, signature
+from ...webhooks import LEASE, LEASES, after_failure, hold, is_over, judged, message_body, message_id, signature
 from ...webhooks.retries import Outcome
 from ..parts import Parts
 
@@ -24,9 +24,6 @@ log = logging.getLogger("grantkeeper")
 
 DEADLINE: Final = timedelta(seconds=20)
 """For all of a post: name lookup, connecting, TLS, the answer. The specification says 15 to 30 seconds."""
-
-LEASE: Final = timedelta(minutes=2)
-"""How long a delivery is one process's: longer than a post and what comes before it takes."""
 
 TABLE: Final = "endpoint"
 COLUMN: Final = "secrets"
@@ -105,8 +102,11 @@ class Posting:
 
     def claim(self, row: EndpointRow, limit: int) -> list[Due]:
         """Take at most so many deliveries of an endpoint; each has to be given to `deliver` soon."""
-        now = self._parts.now()
-        return self._parts.store.webhooks.claim(row, now=now, until=now + LEASE, limit=limit)
+        return self._parts.store.webhooks.claim(row, now=self._parts.now(), leases=LEASES, limit=limit)
+
+    def put_back(self, due: Due) -> None:
+        """Leave what was claimed, and cannot be begun here, to whoever takes it a little later: that was no attempt."""
+        self._parts.store.webhooks.put_back(due.delivery, due_at=self._parts.now() + LEASE)
 
     def deliver(self, due: Due) -> Delivery:
         """Post what was claimed, and write down how it went; returns the delivery as it is now."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ...errors import Conflict, InvalidInput, NotFound, SealBroken, printable
 from ...model import AuditEntry, Beside, Delivery, Endpoint, EndpointRow, Event, Secret
-from ...webhooks import GIVEN_UP, SECRET_BYTES, TEST, endpoint_secret, event_kinds, message_body
+from ...webhooks import GIVEN_UP, LET_GO, SECRET_BYTES, TEST, endpoint_secret, event_kinds, message_body
 from ..parts import Parts
 from .posting import Attempt, Outlet, Posting
 
@@ -73,8 +73,12 @@ class WebhookDesk:
         return endpoint, secret
 
     def all(self) -> list[Endpoint]:
-        """Return every endpoint, oldest first."""
+        """Return every endpoint that can be read, oldest first."""
         return [row.endpoint for row in self._store.all()]
+
+    def unreadable(self) -> list[str]:
+        """Return the ids of endpoints whose rows somebody altered; they are told nothing, `remove` deletes them."""
+        return self._store.unreadable()
 
     def get(self, endpoint_id: str) -> Endpoint:
         """Return the endpoint; raises NotFound."""
@@ -192,12 +196,14 @@ class WebhookDesk:
         """Delete events, and deliveries that ended, that are older than this; returns how many.
 
         Deliveries that were due for 5 days and nobody took, those of a disabled endpoint for instance, are dead from
-        then on. What was never tried is tried first, unless its endpoint is disabled: no worker may have run.
+        then on. What was never tried is tried first, unless its endpoint is disabled: no worker may have run. After 10
+        days it is dead, too.
         """
         now, done = self._now(), 0
         events = self._parts.store.events
         steps: tuple[Callable[[], int], ...] = (
             lambda: self._store.give_up(before=now - GIVEN_UP, now=now, error="too_old", limit=_BATCH),
+            lambda: self._store.let_go(before=now - LET_GO, now=now, error="too_old", limit=_BATCH),
             lambda: self._store.prune(before=now - deliveries_kept, limit=_BATCH),
             lambda: events.prune(before=now - events_kept, limit=_BATCH),
         )

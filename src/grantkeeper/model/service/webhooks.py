@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..event import Event
@@ -83,7 +84,10 @@ class WebhookStore(Protocol):
         """Return an endpoint, or None."""
 
     def all(self) -> list[EndpointRow]:
-        """Return every endpoint, oldest first."""
+        """Return every endpoint that can be read, oldest first."""
+
+    def unreadable(self) -> list[str]:
+        """Return the ids of endpoints whose rows somebody altered."""
 
     def save(self, row: EndpointRow, *, expected_version: int, beside: Beside) -> None:
         """Replace an endpoint's row by compare-and-swap; raises Conflict."""
@@ -94,8 +98,15 @@ class WebhookStore(Protocol):
     def ready(self, *, now: datetime) -> list[EndpointRow]:
         """Return endpoints that are enabled, not held, and have something due; one look-up while nothing is."""
 
-    def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
-        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then."""
+    def claim(self, row: EndpointRow, *, now: datetime, leases: Sequence[timedelta], limit: int) -> list[Due]:
+        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until its lease ends.
+
+        That counts as an attempt: one that was taken n times gets the n-th lease, counted from 0, and is dead when
+        there is none. What is returned has the count of before.
+        """
+
+    def put_back(self, claimed: Delivery, *, due_at: datetime) -> None:
+        """Let a claimed delivery that nobody began to post be due then, and its claim no attempt."""
 
     def end(
         self,
@@ -133,6 +144,9 @@ class WebhookStore(Protocol):
         One that is posted just now, or is to be tried again, is due later; one that was never tried is tried first,
         unless its endpoint is disabled.
         """
+
+    def let_go(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
+        """Let deliveries that are due since before then be dead, also those never tried; returns how many."""
 
     def mend(self, *, now: datetime, limit: int) -> int:
         """Let deliveries be due now that are due later than any can be: a clock was ahead; returns how many."""

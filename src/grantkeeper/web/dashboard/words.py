@@ -77,6 +77,8 @@ UNDELIVERED: Final = {
     "not_allowed": "the settings do not allow this address.",
     "no_secret": "the secret does not open.",
     "too_old": "it waited too long.",
+    "unreadable": "the event is gone, or somebody altered it, or the delivery.",
+    "unrecorded": "it was taken ten times, and nobody wrote down how that went.",
 }
 """Why a message to a webhook was not delivered."""
 SAID: Final = {

@@ -142,5 +142,5 @@ class Looked(Collector):
         due, _ = self._keeper.work.waiting()
         yield GaugeMetricFamily("grantkeeper_grants_due", "Grants that are due to be looked at.", value=float(due))
         endpoints = self._keeper.webhooks.all()
-        failing = sum(each.failing_since is not None for each in endpoints)
+        failing = sum(each.failing_since is not None for each in endpoints) + len(self._keeper.webhooks.unreadable())
         yield GaugeMetricFamily("grantkeeper_endpoints_failing", "Webhook endpoints that fail.", value=float(failing))

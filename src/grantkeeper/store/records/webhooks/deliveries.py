@@ -38,6 +38,9 @@ from .rows import delivery_of, endpoint_row
 UNREADABLE: Final = "unreadable"
 """`last_error` of a delivery whose event is gone, or was altered: nobody could ever post it (R-52)."""
 
+UNRECORDED: Final = "unrecorded"
+"""`last_error` of a delivery that was taken as often as any is, and nobody wrote down how that went."""
+
 _HELD_AT_MOST: Final = timedelta(hours=2)
 """Nobody is held for longer, an hour is the most that is asked for: a clock was ahead when that was written."""
 
@@ -54,6 +57,11 @@ _WAITING: Final = _DELIVERY.status == "waiting"
 _ENABLED: Final = select(tables.endpoint).where(_ENDPOINT.status == "enabled").order_by(_ENDPOINT.id)
 _WANTED: Final = select(_DELIVERY.id).where(_DELIVERY.endpoint_id == _ENDPOINT.id).correlate(tables.endpoint)
 _FREE: Final = update(tables.endpoint).where(_ENDPOINT.id == bindparam("key")).values(held_until=None)
+_TAKE: Final = (
+    update(tables.delivery)
+    .where(_DELIVERY.id == bindparam("key"))
+    .values(attempts=bindparam("count"), due_at=bindparam("until"))
+)
 _ENDED: Final = {"due_at": None, "status": "dead"}
 
 
@@ -72,8 +80,11 @@ class Webhooks(Endpoints):
         free = or_(_ENDPOINT.held_until.is_(None), not_(held))
         return self._access.readable(_ENABLED.where(free, exists(_WANTED.where(due))), {}, endpoint_row)
 
-    def claim(self, row: EndpointRow, *, now: datetime, until: datetime, limit: int) -> list[Due]:
-        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until then.
+    def claim(self, row: EndpointRow, *, now: datetime, leases: Sequence[timedelta], limit: int) -> list[Due]:
+        """Take deliveries of an endpoint that are due, the oldest first, each for one caller until its lease ends.
+
+        That counts as an attempt at once, for whoever takes one may die of it: the lease is the longer the more there
+        were, and one that was taken as often as there are leases is dead. What is returned has the count of before.
 
         A COMMIT whose answer was lost may leave some to nobody until then.
         """
@@ -83,14 +94,20 @@ class Webhooks(Endpoints):
 
         def take(connection: Connection) -> int:
             found = connection.execute(wanted.with_for_update(skip_locked=True)).all()
-            taken[:] = _with_events(connection, row, found, now=now, until=until)
-            ids = [each.delivery.id for each in taken]
-            if ids:
-                connection.execute(update(tables.delivery).where(_DELIVERY.id.in_(ids)).values(due_at=instant(until)))
-            return len(ids)
+            taken[:] = _with_events(connection, row, found, now=now, leases=leases)
+            if taken:
+                connection.execute(_TAKE, [_counted(each.delivery) for each in taken])
+            return len(taken)
 
         self._access.written(take, None)
         return taken
+
+    def put_back(self, claimed: Delivery, *, due_at: datetime) -> None:
+        """Let a claimed delivery that nobody began to post be due then, and its claim no attempt."""
+        mine = _DELIVERY.id == claimed.id, _WAITING, _DELIVERY.due_at == or_none(claimed.due_at)
+        before = {"attempts": claimed.attempts, "due_at": instant(due_at)}
+        back = update(tables.delivery).where(*mine).values(before)
+        self._access.written(lambda connection: connection.execute(back).rowcount, None)  # twice, it is not ours
 
     def end(
         self,
@@ -174,8 +191,18 @@ class Webhooks(Endpoints):
         enabled = select(_ENDPOINT.id).where(_ENDPOINT.status == "enabled")
         had_its_turn = or_(_DELIVERY.attempts > 0, _DELIVERY.endpoint_id.not_in(enabled))
         old = and_(_DELIVERY.due_at < instant(before), had_its_turn)
+        return self._given_up(old, now=now, error=error, limit=limit)
+
+    def let_go(self, *, before: datetime, now: datetime, error: str, limit: int) -> int:
+        """Let deliveries that are due since before then be dead, also those never tried; returns how many.
+
+        Their endpoint's row may be one that nobody can read, or it takes less than happens.
+        """
+        return self._given_up(_DELIVERY.due_at < instant(before), now=now, error=error, limit=limit)
+
+    def _given_up(self, old: ColumnElement[bool], *, now: datetime, error: str, limit: int) -> int:
         values = {**_ENDED, "ended_at": instant(now), "last_error": error}
-        return self._some(old, limit, lambda which: update(tables.delivery).where(which, _WAITING).values(values))
+        return self._some(old & _WAITING, limit, lambda which: update(tables.delivery).where(which).values(values))
 
     def mend(self, *, now: datetime, limit: int) -> int:
         """Let deliveries be due now that are due later than any can be: a clock was ahead; returns how many."""
@@ -207,9 +234,9 @@ class Webhooks(Endpoints):
 
 
 def _with_events(
-    connection: Connection, row: EndpointRow, found: Sequence[Row[Any]], *, now: datetime, until: datetime
+    connection: Connection, row: EndpointRow, found: Sequence[Row[Any]], *, now: datetime, leases: Sequence[timedelta]
 ) -> list[Due]:
-    """Return what was claimed, each with its event; what has none that can be read is ended here."""
+    """Return what was claimed, each with its event; what nobody could post, or took too often, is ended here."""
     ids = [columns.event_id for columns in found]
     events = connection.execute(select(tables.event).where(tables.event.c.id.in_(ids))).all() if ids else []
     by_id = {columns.id: columns for columns in events}
@@ -219,11 +246,23 @@ def _with_events(
             event = event_of(by_id[columns.event_id])
             delivery = delivery_of(columns)
         except (KeyError, SealBroken):
-            ended = {**_ENDED, "ended_at": instant(now), "last_error": UNREADABLE}
-            connection.execute(update(tables.delivery).where(_DELIVERY.id == columns.id).values(ended))
-        else:
-            taken.append(Due(delivery=replace(delivery, due_at=until), row=row, event=event))
+            _end_unposted(connection, columns.id, now, UNREADABLE)
+            continue
+        if delivery.attempts >= len(leases):
+            _end_unposted(connection, columns.id, now, UNRECORDED)
+            continue
+        until = now + leases[delivery.attempts]
+        taken.append(Due(delivery=replace(delivery, due_at=until), row=row, event=event))
     return taken
+
+
+def _counted(taken: Delivery) -> dict[str, Any]:
+    return {"key": taken.id, "count": taken.attempts + 1, "until": or_none(taken.due_at)}
+
+
+def _end_unposted(connection: Connection, delivery_id: int, now: datetime, error: str) -> None:
+    ended = {**_ENDED, "ended_at": instant(now), "last_error": error}
+    connection.execute(update(tables.delivery).where(_DELIVERY.id == delivery_id).values(ended))
 
 
 def _succeeded(connection: Connection, endpoint_id: str, now: datetime) -> None:

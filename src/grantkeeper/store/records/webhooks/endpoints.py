@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from ....errors import Conflict
+from ....errors import Conflict, SealBroken, printable
 from ....model import Beside, EndpointRow
 from ... import tables
 from ...rows import searchable
@@ -52,6 +52,10 @@ class Endpoints:
         """Return every endpoint that can be read, oldest first."""
         return self._access.readable(_ALL, {}, endpoint_row)
 
+    def unreadable(self) -> list[str]:
+        """Return the ids of endpoints whose rows somebody altered."""
+        return [_id(columns) for columns in self._access.read(_ALL, {}) if not _is_read(columns)]
+
     def save(self, row: EndpointRow, *, expected_version: int, beside: Beside) -> None:
         """Replace an endpoint's row by compare-and-swap; raises Conflict."""
         values = endpoint_values(row)
@@ -84,6 +88,18 @@ class Endpoints:
         while self._access.written(lambda connection: _delete_some(connection, key), None):
             pass
         return removed
+
+
+def _is_read(columns: Row[Any]) -> bool:
+    try:
+        endpoint_row(columns)
+    except SealBroken:
+        return False
+    return True
+
+
+def _id(columns: Row[Any]) -> str:
+    return printable(str(columns.id), tables.ID_LENGTH)
 
 
 def _delete_some(connection: Connection, key: dict[str, Any]) -> int:

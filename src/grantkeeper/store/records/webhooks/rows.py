@@ -13,6 +13,9 @@ from ...rows import checked, instant, moment, or_none
 
 _MALFORMED: Final = (KeyError, TypeError, ValueError, OverflowError)
 
+_ATTEMPTS_AT_MOST: Final = 1000
+"""Nothing is tried more than ten times; a later version may try more often."""
+
 
 def endpoint_values(row: EndpointRow) -> dict[str, Any]:
     """Return the columns of an endpoint, without those that deliveries move."""
@@ -76,6 +79,8 @@ def delivery_of(columns: Row[Any]) -> Delivery:
 def _delivery(columns: Row[Any]) -> Delivery:
     created_at = moment(columns.created_at)
     if created_at is None or columns.status not in ("waiting", "delivered", "dead"):
+        raise ValueError
+    if not isinstance(columns.attempts, int) or not 0 <= columns.attempts <= _ATTEMPTS_AT_MOST:
         raise ValueError
     return Delivery(
         id=columns.id,

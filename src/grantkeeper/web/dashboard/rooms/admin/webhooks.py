@@ -138,6 +138,7 @@ async def _page(visit: Visit, fields: Mapping[str, str], *, status: int = 200, w
         "webhooks.html",
         status=status,
         rows=await visit.run(visit.verbs.webhooks.all),
+        unreadable=await visit.run(visit.verbs.webhooks.unreadable),
         fields=fields,
         wrong=wrong,
         kinds=_boxes(_kinds(fields)),
