@@ -268,3 +268,19 @@ def test_a_link_that_can_be_read_and_not_saved_keeps_no_erasure_up(tmp_path: Pat
 
             assert {keeper.links.get(each.id).status for each in links} == {LinkStatus.REVOKED}
             assert holding(keeper, IDA) == []
+
+
+@pytest.mark.parametrize("column", ["client", "issuer", "subject", "email"])
+def test_a_grant_that_can_be_read_and_not_saved_is_erased_too(tmp_path: Path, emulator: Emulator, column: str) -> None:
+    """O-54r, R-52: SQLite keeps text of any length."""
+    with closing(SqlStore(f"sqlite:///{tmp_path}/a.sqlite3")) as store:
+        store.migrate()
+        with emulated_keeper(emulator, store) as keeper:
+            grant = consent(keeper, emulator, "acme", IDA)
+            alter(keeper, "grant", grant.id, column, "x" * 3000)
+
+            assert keeper.erase("acme", by="cli").untold == (grant.id,)
+
+            assert holding(keeper, IDA, grant.subject) == []
+            assert keeper.get(grant.id).status is GrantStatus.REVOKED
+            assert keeper.erase("acme", by="cli") == Erasure(owner="acme")

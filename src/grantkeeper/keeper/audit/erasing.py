@@ -63,7 +63,10 @@ class EndOfOwner:
             for grant_id in page:
                 try:
                     self._end_if_alive(grant_id, ended, by)
-                except SealBroken as problem:  # no reason to erase nothing of all the others (R-52)
+                except (
+                    SealBroken,
+                    InvalidInput,
+                ) as problem:  # altered, or too long to save: the others go on (R-52)
                     log.error("the provider of grant %s is not told of its end: %s", grant_id, problem)  # noqa: TRY400 - a traceback adds nothing
                     self._give_up(grant_id, owner, by)
                     ended.untold.append(grant_id)
@@ -78,17 +81,18 @@ class EndOfOwner:
 
     def _give_up(self, grant_id: str, owner: str, by: str) -> None:
         """Drop the tokens of a grant whose row, or another's that a revocation may end, cannot be read."""
-        try:
-            return self._revoking.give_up(grant_id)
-        except SealBroken:
-            at = self._parts.now()
+        with suppress(SealBroken):
+            self._revoking.give_up(grant_id)
+            row = self._store.grant(grant_id)
+            if row is None or row.grant.status is GrantStatus.REVOKED:
+                return
+        at = self._parts.now()
         event = Event(kind=GRANT_REVOKED, at=at, grant_id=grant_id, owner=owner, client="", data=_DISCONNECTED)
         target = f"grant:{grant_id}"
         entry = AuditEntry(
             at=at, actor=by, action="grant.revoke", target=target, owner=owner, data={"unreadable": True}
         )
         self._store.erasing.end(grant_id, owner=owner, at=at, beside=self._parts.beside(entry, events=(event,)))
-        return None
 
     def _end(self, grant: Grant, ended: _Ended, by: str) -> None:
         told = self._revoking.revoke(grant.id, "keep", by=by).at_provider
