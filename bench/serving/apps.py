@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from grantkeeper.aio import AsyncKeeper
+from grantkeeper.cli.running.serve import TURN
 from grantkeeper.cli.running.server import configuration
 from grantkeeper.http import HttpTransport
 from grantkeeper.keeper import Keeper
@@ -61,6 +62,7 @@ def main() -> None:
     app = hello if kind == "hello" else service(Path(rest[0]))
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    sys.setswitchinterval(TURN)
     config = configuration(app)
     config.lifespan = "off"  # neither has a worker
     uvicorn.Server(config).run(sockets=[listener])

@@ -30,7 +30,7 @@ def test_the_reference_has_every_verb_of_the_keeper(verb: str) -> None:
 def test_the_async_keeper_has_the_same_verbs() -> None:
     """As the reference says; what needs no awaiting is there for its own sake."""
     inside = {"from_env", "from_settings", "remembered", "stored", "whose", "keep_up", "page", "newest_event"}
-    assert (public(AsyncKeeper) - {"run", "call"}) | inside == public(Keeper)
+    assert (public(AsyncKeeper) - {"run", "call", "beside"}) | inside == public(Keeper)
 
 
 def test_the_page_of_errors_has_every_error_with_its_exit_code() -> None:

@@ -232,15 +232,19 @@ def test_an_older_use_does_not_overwrite_a_newer(store: SqlStore) -> None:
     assert one(store).used_at == NOW
 
 
-def test_the_versions_of_many_are_read_at_once(store: SqlStore) -> None:
-    """Of those that are there; a name that no id can be is nobody's."""
+def test_which_of_many_are_unchanged_is_read_at_once(store: SqlStore) -> None:
+    """A name that no id can be is nobody's."""
     for name in ("g", "h"):
         row(store, name, due=None)
     found = store.grant("g")
     assert found is not None
 
-    assert store.work.versions([]) == {}
-    assert store.work.versions(["g", "h", "nobody", "é" * 100, ""]) == dict.fromkeys("gh", found.grant.version)
+    version = found.grant.version
+    assert store.work.unchanged({}) == set()
+    assert store.work.unchanged({"g": version, "h": version}) == {"g", "h"}
+    assert store.work.unchanged({"g": version, "h": version - 1}) == {"g"}
+    odd = {"nobody": version, "é" * 100: version, "": version}
+    assert store.work.unchanged({"g": version, "h": version, **odd}) == {"g", "h"}
 
 
 def test_a_due_time_beyond_all_is_forgotten(store: SqlStore) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from ...errors import GrantkeeperError, SealBroken
 from ...model import Mark, Store
 from ...model.event import beyond
-from .memory import Memory
+from .memory import MAX_HELD, Memory
 
 log = logging.getLogger("grantkeeper")
 
@@ -25,11 +25,10 @@ SHARE: Final = 0.4
 SELDOM: Final = timedelta(milliseconds=50)
 """No more often, however little `max_stale` is: a thread that does nothing else would be a processor's whole work."""
 BATCH: Final = 500
-BATCHES: Final = 4
-"""Of versions, between two looks at the events: these must not wait."""
-ROUND: Final = timedelta(seconds=10)
+PART: Final = MAX_HELD // 20
+"""Of the memory, that is gone through at a time: a processor's milliseconds; all of a full one takes eight seconds."""
 SOON: Final = timedelta(seconds=25)
-"""Each round finds whose trust ends so soon: enough time for two rounds, and for as many grants as are in memory."""
+"""Whose trust ends so soon is looked at: time enough to go through the memory twice."""
 _LOST: Final = "what happens to grants cannot be followed just now, each is looked up"
 
 
@@ -47,7 +46,7 @@ class Following:
         self._thread: threading.Thread | None = None
         self._complained = False
         self._ageing: list[tuple[str, int]] = []
-        self._round_at: datetime | None = None
+        self._round: list[str] = []
 
     def start_afresh(self) -> None:
         """In a forked child: nobody follows here yet."""
@@ -127,18 +126,18 @@ class Following:
     def look_at_versions(self) -> None:
         """Look whether grants whose tokens are in memory are as they were, many at once; raises DatabaseUnavailable.
 
-        It costs a hundredth of looking at each row when somebody asks. Which of them are due is found every ROUND.
+        It costs a hundredth of looking at each row when somebody asks.
         """
-        now = self._now()
-        if self._round_at is None or not timedelta() <= now - self._round_at < ROUND:
-            self._round_at, self._ageing = now, self._memory.ageing(SOON)
-        for _ in range(BATCHES):
+        began = self._now()
+        if not self._ageing:
+            self._round = self._round or self._memory.grants()
+            part, self._round = self._round[:PART], self._round[PART:]
+            self._ageing = self._memory.ageing(part, SOON)
+        # The events must not wait: without a look at them nothing is trusted.
+        while self._ageing and self._now() - began < self._every:
             batch, self._ageing = self._ageing[:BATCH], self._ageing[BATCH:]
-            if not batch:
-                return
-            began = self._now()
-            found = self._store.work.versions([grant_id for grant_id, _ in batch])
-            self._memory.trust_again(((each, seen) for each, seen in batch if found.get(each) == seen), began)
+            at = self._now()
+            self._memory.looked_at(batch, at, same=self._store.work.unchanged(dict(batch)))
 
     def _follow(self) -> None:
         while not self._stopped.wait(self._every.total_seconds()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -94,24 +94,30 @@ class Memory:
             self._followed_since = at + READ_LATE
         self._trusted_from, self._trusted_until = at, at + self._max_stale
 
-    def ageing(self, within: timedelta) -> list[tuple[str, int]]:
-        """Return the grants, and which version of each, whose tokens will be trusted for no longer than this."""
+    def grants(self) -> list[str]:
+        """Return the grants of which something is in memory."""
+        return list(self._held)
+
+    def ageing(self, grant_ids: Iterable[str], within: timedelta) -> list[tuple[str, int]]:
+        """Return those, and which version of each, whose tokens will be trusted for no longer than this."""
         now = self._now()
         end = now + within
+        looked = ((grant_id, self._held.get(grant_id)) for grant_id in grant_ids)
         return [
             (grant_id, held.version)
-            for grant_id, held in list(self._held.items())
-            if held.looked_at < held.trust_until <= end and now < held.trust_until and held.token.expires_at > now
+            for grant_id, held in looked
+            if held and held.looked_at < held.trust_until <= end and now < held.trust_until
         ]
 
-    def trust_again(self, versions: Iterable[tuple[str, int]], at: datetime) -> None:
-        """Note that these grants were of these versions at this time."""
+    def looked_at(self, versions: Iterable[tuple[str, int]], at: datetime, *, same: Container[str]) -> None:
+        """Note which of these grants were of these versions at this time; the others are trusted no longer."""
         with self._lock:
             for grant_id, version in versions:
                 held = self._held.get(grant_id)
-                if held is not None and held.version == version and held.trust_until > held.looked_at:
-                    until = min(at + TRUSTED_FOR, held.looked_at + USED_FOR)
-                    self._held[grant_id] = replace(held, trust_until=max(held.trust_until, until))
+                if held is not None and held.version == version:
+                    longest = min(at + TRUSTED_FOR, held.looked_at + USED_FOR)
+                    until = max(held.trust_until, longest) if grant_id in same else held.looked_at
+                    self._held[grant_id] = replace(held, trust_until=until)
 
     def whose(self, grant_id: str) -> tuple[str, str] | None:
         """Return owner and OAuth client of a grant whose token is in memory."""

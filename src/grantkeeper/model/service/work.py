@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -78,8 +78,8 @@ class WorkStore(Protocol):
     def note_used(self, used: Mapping[str, datetime], *, hasten: Mapping[str, datetime]) -> None:
         """Note when grants were last used. `hasten` brings due times forward to these, of those not used for a day."""
 
-    def versions(self, grant_ids: Sequence[str]) -> dict[str, int]:
-        """Return which version each of these grants is now; those that are not there are missing."""
+    def unchanged(self, versions: Mapping[str, int]) -> set[str]:
+        """Return which of these grants are of these versions still. No version of a grant is lower than it was."""
 
     def waiting(self, clients: tuple[str, ...], *, now: datetime) -> tuple[int, datetime | None]:
         """Return how many grants are due, counted up to 10,000 a client, and since when the first is."""
