@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure: what a test looks for is wrong answers, not slow ones.
+settings.register_profile("grantkeeper", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("grantkeeper")
+
 # The canaries come first: they watch everything that the others make.
 pytest_plugins = ["canaries", "databases", "grantkeeper.testing"]
 
