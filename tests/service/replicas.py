@@ -159,11 +159,15 @@ class Load:
     def _read(self, order: list[Replica], kept: dict[str, http.client.HTTPConnection]) -> None:
         for replica in order:
             connection = kept.get(replica.name)
-            if connection is None or _is_closed(connection):
+            if connection is not None and _is_closed(connection):
+                connection.close()
+                connection = None
+            if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=10)
                 try:
                     connection.connect()
                 except ConnectionRefusedError:
+                    kept.pop(replica.name, None)
                     continue
                 kept[replica.name] = connection
             self._send(replica, connection, kept)
