@@ -9,11 +9,12 @@ from threading import Event
 import pytest
 
 from api.asking import Site
-from grantkeeper import DatabaseUnavailable, Grant, Keeper, KeyRefused
+from grantkeeper import Conflict, DatabaseUnavailable, Grant, Keeper, KeyRefused
 from grantkeeper.emulator import Emulator
 from grantkeeper.keeper.service import reads
 from grantkeeper.keeper.service.keys import AHEAD, STALE
 from grantkeeper.model import NOTHING, KeyUse
+from grantkeeper.worker.chores import Chores
 
 TICK = timedelta(milliseconds=100)
 
@@ -142,6 +143,40 @@ def test_many_counts_are_written_in_parts(keeper: Keeper, monkeypatch: pytest.Mo
 
     assert sizes == [reads.BATCH, reads.BATCH, 1]
     assert len(keeper.keys.uses(limit=10_000)) == reads.BATCH * 2 + 1
+
+
+def test_counts_that_another_process_began_are_written_the_next_time(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no error, and none is lost."""
+    key = keeper.keys.create("a program", ["tokens:read"]).key
+    note_used, first = keeper._store.keys.note_used, [Conflict("It was begun meanwhile.")]
+
+    def noted(used: Mapping[str, datetime], uses: Sequence[KeyUse]) -> None:
+        if first:
+            raise first.pop()
+        note_used(used, uses)
+
+    monkeypatch.setattr(keeper._store.keys, "note_used", noted)
+    for _ in range(2):
+        assert keeper.keys.reads.take(key, "gr_1")
+    keeper.keys.flush()
+    assert keeper.keys.uses() == []
+
+    keeper.keys.flush()
+    assert [use.reads for use in keeper.keys.uses()] == [2]
+
+
+def test_the_worker_writes_what_was_counted_when_it_is_time(keeper: Keeper, emulator: Emulator) -> None:
+    """A key that nobody asks with any more is looked at no more."""
+    key, chores = keeper.keys.create("a program", ["tokens:read"]).key, Chores(keeper)
+    assert keeper.keys.reads.take(key, "gr_1")
+    chores.do(chores.first[:1])
+    assert keeper.keys.uses() == []
+
+    emulator.clock.advance(reads.FLUSH)
+    chores.do(chores.first[:1])
+    assert [use.reads for use in keeper.keys.uses()] == [1]
 
 
 def _unreachable(_key_id: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from grantkeeper import ConsentRequired, Grant, GrantStatus, Keeper
 from grantkeeper.emulator import Emulator
 from grantkeeper.errors import DatabaseUnavailable
+from grantkeeper.keeper.tokens import following
 from grantkeeper.keeper.tokens.memory import READ_LATE, TRUSTED_FOR, USED_FOR
 from grantkeeper.testing import EmulatorTransport
 from keeper.people import IDA, Two
@@ -42,6 +43,19 @@ class Followed(Two):
         self.look()
         self.one.token(grant.id)
         return grant
+
+    def answering(self, *answers: Exception | None) -> threading.Semaphore:
+        """Let the thread of `two` meet with these at its next looks; the semaphore counts the looks."""
+        looked, left = threading.Semaphore(0), iter(answers)
+
+        def look() -> None:
+            answer = next(left, None)
+            looked.release()
+            if answer is not None:
+                raise answer
+
+        self.two._refreshes.following.look = look  # type: ignore[method-assign]
+        return looked
 
     def _counted(self, grant_id: str, **patience: Any) -> Any:
         self.reads += 1
@@ -113,6 +127,28 @@ def test_rows_in_memory_are_looked_at_many_at_once(both: Followed, emulator: Emu
     both.look()
     both.one._refreshes.following.look_at_versions()
     assert both.one.remembered(grants[0].id) is None
+
+
+def test_a_look_at_many_rows_does_not_hold_up_the_next_look_at_the_events(
+    both: Followed, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that takes its time: without the events nothing at all would be trusted."""
+    for owner in ("acme", "other"):
+        both.one.token(both.connect(owner, IDA).id)
+    monkeypatch.setattr(following, "BATCH", 1)
+    emulator.clock.advance(TRUSTED_FOR - SECOND)
+    unchanged, asked = both.store.work.unchanged, 0
+
+    def slowly(versions: Mapping[str, int]) -> set[str]:
+        nonlocal asked
+        asked += 1
+        emulator.clock.advance(SECOND / 2)
+        return unchanged(versions)
+
+    monkeypatch.setattr(both.store.work, "unchanged", slowly)
+    for count in (1, 2):
+        both.one._refreshes.following.look_at_versions()
+        assert asked == count
 
 
 def test_a_row_that_is_of_another_version_is_looked_at(both: Followed, emulator: Emulator) -> None:
@@ -231,22 +267,13 @@ def test_a_rejected_token_that_another_process_replaced_is_not_handed_out_again(
 
 def test_the_thread_follows_until_the_keeper_is_closed(both: Followed) -> None:
     """`follow` starts it, `close` ends it; a database that is away does not."""
-    looked, answers = threading.Semaphore(0), iter([DatabaseUnavailable("It is away."), None])
-    following = both.two._refreshes.following
-
-    def look() -> None:
-        answer = next(answers, None)
-        looked.release()
-        if answer is not None:
-            raise answer
-
-    following.look = look  # type: ignore[method-assign]
+    looked = both.answering(DatabaseUnavailable("It is away."))
     both.two.keep_up()
     both.two.keep_up()
 
     assert looked.acquire(timeout=20)
     assert looked.acquire(timeout=20)
-    thread = following._thread
+    thread = both.two._refreshes.following._thread
     both.two.close()
     assert thread is not None
     assert not thread.is_alive()

@@ -190,16 +190,7 @@ def test_an_altered_position_leads_nobody_away(both: Followed, emulator: Emulato
 
 def test_the_thread_outlives_what_nobody_thought_of(both: Followed, caplog: pytest.LogCaptureFixture) -> None:
     """R-52: it says so once, trusts nothing meanwhile, and follows again as soon as it can."""
-    looked, answers = threading.Semaphore(0), iter([TypeError("odd"), TypeError("odd"), None])
-    following = both.two._refreshes.following
-
-    def look() -> None:
-        answer = next(answers, None)
-        looked.release()
-        if answer is not None:
-            raise answer
-
-    following.look = look  # type: ignore[method-assign]
+    looked, following = both.answering(TypeError("odd"), TypeError("odd")), both.two._refreshes.following
     following.start()
     for _ in range(4):
         assert looked.acquire(timeout=20)
