@@ -113,31 +113,20 @@ async def given_up(gate: Held, begun: Iterable[Awaitable[object]]) -> None:
     assert all(task.cancelled() for task in tasks)
 
 
-def test_what_nobody_waits_for_any_more_is_not_asked(narrow: AsyncRemote, fake: Fake) -> None:
-    """Closing waits for the one question that is at the service, not for those behind it."""
+@pytest.mark.parametrize("verb", ["token", "looks"])
+def test_what_nobody_waits_for_any_more_is_not_asked(narrow: AsyncRemote, fake: Fake, verb: str) -> None:
+    """Closing waits for the one question that is at the service, not for those behind it, which change nothing."""
+    if verb == "looks":
+        fake.answering = lambda _: Answer(body={"items": []})
     gate = Held(fake)
 
     async def run() -> None:
-        await given_up(gate, [narrow.token(f"grant-{number}") for number in range(20)])
+        await given_up(gate, [getattr(narrow, verb)(f"grant-{number}") for number in range(20)])
         gate.open.set()
         await narrow.close()
 
     asyncio.run(run())
-    assert fake.paths() == ["GET /v1/grants/grant-0/token"]
-
-
-def test_a_look_that_nobody_waits_for_any_more_is_not_made(narrow: AsyncRemote, fake: Fake) -> None:
-    """It changes nothing."""
-    fake.answering = lambda _: Answer(body={"items": []})
-    gate = Held(fake)
-
-    async def run() -> None:
-        await given_up(gate, [narrow.looks(f"grant-{number}") for number in range(20)])
-        gate.open.set()
-        await narrow.close()
-
-    asyncio.run(run())
-    assert fake.paths() == ["GET /v1/grants/grant-0/looks"]
+    assert fake.paths() == [f"GET /v1/grants/grant-0/{verb}"]
 
 
 def test_what_changes_something_is_done_though_nobody_waits(narrow: AsyncRemote, fake: Fake) -> None:
